@@ -1,0 +1,1 @@
+"""Programs that show the whole system at work: `scanflow demo NAME`."""

@@ -1,0 +1,233 @@
+"""Every error of the package, under one root.
+
+::
+
+    ScanflowError
+    ├── ActorError                     talking to actors
+    │   ├── AskTimeoutError            (TimeoutError)  no reply in time; the outcome is unknown
+    │   ├── ActorStoppedError          (LookupError)   the actor has ended
+    │   ├── ActorNotFoundError         (LookupError)   no actor has this name
+    │   ├── ActorFailedError           the handler crashed; the cause is chained
+    │   ├── MailboxFullError           the mailbox refuses more
+    │   ├── HostLostError              the process died; the outcome is unknown
+    │   ├── NameTakenError             (ValueError)    a living actor has this name
+    │   ├── UnhandledMessageError      (TypeError)     the actor has no receiver for this type
+    │   ├── RejectError                the actor answers "no"; it is unharmed
+    │   └── InvalidActorError          (TypeError)     an actor class that cannot work
+    ├── InvalidTriggerError            (ValueError)    a trigger that cannot work
+    ├── InvalidWorkflowError           (ValueError)    a workflow that cannot work
+    ├── InvalidTeamError               (ValueError)    a team or strategy that cannot work
+    ├── InvalidArrayError              (ValueError)    an array of the wrong shape, dtype or range
+    ├── WorkflowFailedError            a workflow ended without its result
+    ├── UnknownWorkflowError           (LookupError)   no workflow has this name
+    ├── ArtifactError                  (LookupError)   an artifact that is gone or altered
+    ├── KnowledgeBaseError             (LookupError)   a run, experiment or version that is gone
+    ├── DataNotFoundError              (LookupError)   a data set that is not there
+    └── JournalError                   the journal cannot be read or written
+
+Each keeps its facts as fields, words its own message from them, and survives pickle with both,
+since errors travel between processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ScanflowError(Exception):
+    """The root. Catch it where all failures are handled alike: at the command line."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by fields, whatever the constructor's arguments are called."""
+        return _rebuild, (type(self), self.args, self.__dict__, self.__cause__)
+
+
+def _rebuild(
+    kind: type[ScanflowError],
+    args: tuple[Any, ...],
+    fields: dict[str, Any],
+    cause: BaseException | None,
+) -> ScanflowError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(fields)
+    error.__cause__ = cause
+    return error
+
+
+class ActorError(ScanflowError):
+    """Something went wrong between two actors. Catch it around `ask` and `send`."""
+
+
+class AskTimeoutError(ActorError, TimeoutError):
+    """No reply came in time. Nobody is at fault yet: the request may still be processed."""
+
+    def __init__(self, *, path: str, request: str, timeout_s: float) -> None:
+        self.path = path
+        self.request = request
+        self.timeout_s = timeout_s
+        super().__init__(
+            f"{path} did not answer {request} within {timeout_s:g} s; it may still be processed"
+        )
+
+
+class ActorStoppedError(ActorError, LookupError):
+    """The actor ended before it answered. The caller decides whether to look for another."""
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} has stopped")
+
+
+class ActorNotFoundError(ActorError, LookupError):
+    """No actor has this name. The caller's spelling, or an actor that was never spawned."""
+
+    def __init__(self, *, path: str, known: tuple[str, ...] = ()) -> None:
+        self.path = path
+        self.known = known
+        names = f"; known here: {', '.join(known)}" if known else ""
+        super().__init__(f"no actor is called {path!r}{names}")
+
+
+class ActorFailedError(ActorError):
+    """The handler raised; the asker is told at once, with the cause chained."""
+
+    def __init__(self, *, path: str, request: str, reason: str) -> None:
+        self.path = path
+        self.request = request
+        self.reason = reason
+        super().__init__(f"{path} failed while it handled {request}: {reason}")
+
+
+class MailboxFullError(ActorError):
+    """The mailbox is at its capacity. Send slower, or give the actor a larger mailbox."""
+
+    def __init__(self, *, path: str, capacity: int) -> None:
+        self.path = path
+        self.capacity = capacity
+        super().__init__(f"the mailbox of {path} holds its {capacity} messages; send slower")
+
+
+class HostLostError(ActorError):
+    """The process that hosted the actor died. The request may or may not have been processed."""
+
+    def __init__(self, *, path: str, host: str) -> None:
+        self.path = path
+        self.host = host
+        super().__init__(f"the host {host} of {path} died; the request may have been processed")
+
+
+class NameTakenError(ActorError, ValueError):
+    """A living actor has this name already. Choose another, or stop the first."""
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(f"an actor called {path!r} is alive already; stop it first or rename")
+
+
+class UnhandledMessageError(ActorError, TypeError):
+    """The actor has no receiver for this type of message. The sender is at fault."""
+
+    def __init__(self, *, path: str, message: str, known: tuple[str, ...]) -> None:
+        self.path = path
+        self.message = message
+        self.known = known
+        takes = ", ".join(known) or "nothing"
+        super().__init__(f"{path} does not receive {message}; it receives {takes}")
+
+
+class RejectError(ActorError):
+    """Raised by a handler to answer "no": the asker gets it, the actor goes on unharmed."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class InvalidActorError(ActorError, TypeError):
+    """An actor class that cannot work, found when the class is made. Its author is at fault."""
+
+
+class InvalidTriggerError(ScanflowError, ValueError):
+    """A trigger that can never fire or contradicts itself. Its author is at fault."""
+
+
+class InvalidWorkflowError(ScanflowError, ValueError):
+    """A workflow that cannot work: a cycle, an unknown name. The place is named."""
+
+    def __init__(self, *, workflow: str, place: str, problem: str) -> None:
+        self.workflow = workflow
+        self.place = place
+        self.problem = problem
+        super().__init__(f"workflow {workflow!r}, {place}: {problem}")
+
+
+class InvalidTeamError(ScanflowError, ValueError):
+    """A team or a strategy that cannot work, found before it starts. The place is named."""
+
+    def __init__(self, *, place: str, problem: str) -> None:
+        self.place = place
+        self.problem = problem
+        super().__init__(f"{place}: {problem}")
+
+
+class InvalidArrayError(ScanflowError, ValueError):
+    """An array of the wrong shape, dtype or range. Whoever made the array is at fault."""
+
+    def __init__(self, *, name: str, expected: str, got: str) -> None:
+        self.name = name
+        self.expected = expected
+        self.got = got
+        super().__init__(f"{name} must be {expected}; got {got}")
+
+
+class WorkflowFailedError(ScanflowError):
+    """A workflow ended without its result. The executor that failed and why are named."""
+
+    def __init__(self, *, workflow: str, executor: str, reason: str) -> None:
+        self.workflow = workflow
+        self.executor = executor
+        self.reason = reason
+        super().__init__(f"workflow {workflow!r} failed in executor {executor!r}: {reason}")
+
+
+class UnknownWorkflowError(ScanflowError, LookupError):
+    """No workflow has this name. The caller's spelling, or a workflow that was never registered."""
+
+    def __init__(self, *, workflow: str, known: tuple[str, ...]) -> None:
+        self.workflow = workflow
+        self.known = known
+        super().__init__(f"no workflow is called {workflow!r}; known: {', '.join(known) or 'none'}")
+
+
+class ArtifactError(ScanflowError, LookupError):
+    """An artifact that is gone, or whose bytes are not the ones that were stored."""
+
+    def __init__(self, *, uri: str, problem: str) -> None:
+        self.uri = uri
+        self.problem = problem
+        super().__init__(f"artifact {uri}: {problem}")
+
+
+class KnowledgeBaseError(ScanflowError, LookupError):
+    """A run, an experiment, a model version or the whole store is gone. What to do is named."""
+
+    def __init__(self, *, what: str, store: str, remedy: str) -> None:
+        self.what = what
+        self.store = store
+        self.remedy = remedy
+        super().__init__(f"{what} in the knowledge base {store}; {remedy}")
+
+
+class DataNotFoundError(ScanflowError, LookupError):
+    """A data set that is not there. Where it was looked for, and how to get it, are named."""
+
+    def __init__(self, *, what: str, looked_in: str, remedy: str) -> None:
+        self.what = what
+        self.looked_in = looked_in
+        self.remedy = remedy
+        super().__init__(f"{what} not found in {looked_in}; {remedy}")
+
+
+class JournalError(ScanflowError):
+    """The journal cannot be read or written. The operator's disk or database, most often."""
