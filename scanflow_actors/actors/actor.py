@@ -1,0 +1,164 @@
+"""The class that users derive their actors from, and how its receivers are found.
+
+::
+
+    class Counter(Actor):
+        def __init__(self, start: int) -> None:
+            self.total = start
+
+        @receive
+        async def add(self, message: Add) -> int:
+            self.total += message.amount
+            return self.total
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from dataclasses import dataclass
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
+
+from scanflow_actors.actors.message import ChildFailed, Signal
+from scanflow_actors.errors import InvalidActorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scanflow_actors.actors.context import ActorContext
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_MARK = "__scanflow_receive__"
+
+
+@overload
+def receive(function: F) -> F: ...
+
+
+@overload
+def receive(*, concurrent: int = 0) -> Callable[[F], F]: ...
+
+
+def receive(function: F | None = None, *, concurrent: int = 0) -> F | Callable[[F], F]:
+    """Make a method a receiver of the message type that its first parameter is annotated with.
+
+    The method is ``(self, message)`` or ``(self, message, ctx)``, plain or ``async``; what it returns is
+    the reply. A receiver is exclusive: the mailbox waits until it returns.
+
+    Args:
+        function: The method, when used without brackets.
+        concurrent: When > 0, up to this many calls overlap. They start in the order of arrival and are
+            cancelled when the actor stops or restarts.
+
+    Raises:
+        InvalidActorError: ``concurrent`` is negative.
+
+    Source:
+        AutoGen core (the annotation is the route), Monarch ``concurrent_endpoint``.
+    """
+    if concurrent < 0:
+        raise InvalidActorError(f"concurrent counts overlapping calls; got {concurrent}")
+
+    def mark(method: F) -> F:
+        setattr(method, _MARK, concurrent)
+        return method
+
+    return mark if function is None else mark(function)
+
+
+class Actor:
+    """State that only its own messages change.
+
+    The arguments of the constructor are the restart recipe: they must pickle when the actor lives in
+    another process. A restart makes a new instance from them; what must survive is loaded in `on_start`.
+    """
+
+    async def on_start(self, ctx: ActorContext) -> None:
+        """Prepare the new instance, also after a restart. Raise to say that the start failed."""
+
+    async def on_stop(self, ctx: ActorContext) -> None:
+        """Let go of what `on_start` took. Called once for each instance, however it ends."""
+
+    async def on_signal(self, signal: Signal, ctx: ActorContext) -> None:
+        """Hear of a watched actor's end, or of a child that failed for good.
+
+        Unless overridden, a child that failed for good makes its parent fail too (escalation).
+        """
+        del ctx
+        if isinstance(signal, ChildFailed):
+            raise signal.error
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How one message type is handled."""
+
+    function: Callable[..., Any]
+    is_async: bool
+    wants_context: bool
+    concurrent: int
+
+
+def routes_of(actor: type[Actor]) -> dict[type, Route]:
+    """Find the receivers of an actor class by the annotations of their first parameter.
+
+    Raises:
+        InvalidActorError: An annotation is missing or cannot be resolved, or two receivers take one type.
+    """
+    found: dict[type, Route] = {}
+    for name, function in inspect.getmembers(actor, inspect.isfunction):
+        if not hasattr(function, _MARK):
+            continue
+        place = f"{actor.__qualname__}.{name}"
+        for message_type in _message_types(function, place):
+            if message_type in found:
+                raise InvalidActorError(f"{place}: {message_type.__name__} has a receiver already")
+            found[message_type] = Route(
+                function=function,
+                is_async=inspect.iscoroutinefunction(function),
+                wants_context=len(inspect.signature(function).parameters) > 2,  # noqa: PLR2004 - self, message, ctx
+                concurrent=getattr(function, _MARK),
+            )
+    return found
+
+
+def _message_types(function: Callable[..., Any], place: str) -> tuple[type, ...]:
+    parameters = list(inspect.signature(function).parameters)
+    if not 2 <= len(parameters) <= 3:  # noqa: PLR2004 - self, message and perhaps ctx
+        raise InvalidActorError(f"{place} must take (self, message) or (self, message, ctx)")
+    try:
+        hints = get_type_hints(function, localns=_ContextName())
+    except NameError as error:
+        raise InvalidActorError(
+            f"{place}: the annotation cannot be resolved ({error}); define the message at module level"
+        ) from error
+    hint = hints.get(parameters[1])
+    if get_origin(hint) in {Union, types.UnionType}:
+        return tuple(_plain(part, place) for part in get_args(hint))
+    return (_plain(hint, place),)
+
+
+def _plain(hint: Any, place: str) -> type:
+    plain = get_origin(hint) or hint
+    if not isinstance(plain, type):
+        raise InvalidActorError(f"{place}: annotate the message with its class")
+    return plain
+
+
+class _ContextName(dict[str, Any]):
+    """Lets receivers import `ActorContext` for type checkers only."""
+
+    def __missing__(self, key: str) -> Any:
+        if key == "ActorContext":
+            return object
+        raise KeyError(key)

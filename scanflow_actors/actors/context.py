@@ -1,0 +1,103 @@
+"""What a running actor may do: spawn children, watch, set timers, run tasks, stop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from scanflow_actors.actors.message import Envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from scanflow_actors.actors.actor import Actor
+    from scanflow_actors.actors.cell import Cell
+    from scanflow_actors.actors.mailbox import MailboxSpec
+    from scanflow_actors.actors.ref import ActorRef
+    from scanflow_actors.actors.supervision import RestartStrategy
+
+
+class ActorContext:
+    """Handed to every hook and receiver; belongs to one instance and ends with it."""
+
+    __slots__ = ("_cell", "_tasks", "_timers")
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def self_ref(self) -> ActorRef:
+        """The address of this actor."""
+        return self._cell.ref
+
+    def find(self, name: str) -> ActorRef:
+        """Address the top-level actor called `name`, wherever it lives."""
+        return self._cell.system.find(name)
+
+    async def spawn(
+        self,
+        actor: type[Actor],
+        *args: Any,
+        name: str,
+        mailbox: MailboxSpec | None = None,
+        restart: RestartStrategy | None = None,
+    ) -> ActorRef:
+        """Start a child. It stops when this actor stops or restarts.
+
+        Raises:
+            NameTakenError: A living child has this name.
+            ActorFailedError: Its first start failed; the cause is chained.
+        """
+        recipe = self._cell.system.recipe(actor, args, name, mailbox, restart)
+        return await self._cell.spawn_child(recipe)
+
+    def watch(self, ref: ActorRef) -> None:
+        """Get one `Terminated` in `on_signal` when `ref` ends, also if it has ended already."""
+        self._cell.system.watch(self._cell.ref, ref)
+
+    def stop(self) -> None:
+        """Stop this actor once the current message is handled."""
+        self._cell.stop()
+
+    def after(self, delay_s: float, message: Any) -> asyncio.TimerHandle:
+        """Send `message` to this actor after `delay_s` seconds, unless it restarts before.
+
+        Returns:
+            The timer; its ``cancel`` is a no-op once it has fired.
+        """
+        loop = asyncio.get_running_loop()
+        handle: asyncio.TimerHandle
+
+        def fire() -> None:
+            self._timers.discard(handle)
+            self._cell.deliver(Envelope(message))
+
+        handle = loop.call_later(delay_s, fire)
+        self._timers.add(handle)
+        return handle
+
+    def run(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Run `work` beside the mailbox. It is cancelled with the actor; if it raises, the actor fails."""
+        task = asyncio.create_task(work, name=f"{self._cell.ref.path}:{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._cell.fail_later(self, error)
+
+    async def close(self) -> None:
+        """Cancel timers and tasks, and wait for the tasks to be gone. Called by the system."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        tasks = tuple(self._tasks)
+        self._tasks.clear()
+        for task in tasks:
+            task.remove_done_callback(self._ended)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

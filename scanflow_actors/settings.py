@@ -1,0 +1,77 @@
+"""Every tunable of the package: frozen dataclasses, the unit in the name, the reason below the default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorSettings:
+    """What holds for every actor of one system, unless `spawn` says otherwise."""
+
+    mailbox_capacity: int = 1024
+    """Messages. Bounded on purpose: a queue that grows for ever hides overload until memory ends."""
+
+    ask_timeout_s: float = 30.0
+    """Seconds. Always finite, so that nobody waits for ever for an actor that hangs."""
+
+    stop_grace_s: float = 5.0
+    """Seconds that a running handler gets to end before it is cancelled on stop."""
+
+    batch_size: int = 64
+    """Messages that one actor handles before the loop gives way to the others."""
+
+    dead_letters_kept: int = 256
+    """Dead letters. Enough to see a pattern; the counters by reason go on for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaySettings:
+    """How actors live on Ray."""
+
+    standby_hosts: int = 1
+    """Blank processes kept warm. A new process takes a second to start, a warm one some milliseconds."""
+
+    link_window: int = 4
+    """Frames on their way to one peer. More gave no throughput in our measurements, only memory."""
+
+    frame_entries: int = 1000
+    """Entries in one frame. Beyond it the cost per message no longer falls."""
+
+    parked_messages: int = 1024
+    """Messages kept for an actor whose process is being replaced; beyond it they are dead letters."""
+
+    poll_timeout_s: float = 20.0
+    """Seconds after which an empty long poll returns, so that no call to Ray pends for ever."""
+
+    start_timeout_s: float = 120.0
+    """Seconds for a process to start and an actor's `on_start` to return, on a loaded machine."""
+
+    num_cpus: int | None = None
+    """Logical CPUs of a cluster that we start ourselves; None takes what the machine has."""
+
+    object_store_bytes: int = 256 * 2**20
+    """Bytes of shared memory of a cluster that we start ourselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """How agents carry out what they decided."""
+
+    act_timeout_s: float = 600.0
+    """Seconds to wait for the outcome of one effect; a training takes minutes, not milliseconds."""
+
+    retry_delays_s: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+    """Seconds between tries of an effect whose outcome is unknown. Every try has the same key."""
+
+    callback_timeout_s: float = 60.0
+    """Seconds a sensor may take to read its observations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of the above, for those who hand them on together."""
+
+    actors: ActorSettings = field(default_factory=ActorSettings)
+    ray: RaySettings = field(default_factory=RaySettings)
+    agents: AgentSettings = field(default_factory=AgentSettings)
