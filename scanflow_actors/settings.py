@@ -64,7 +64,7 @@ class AgentSettings:
     retry_delays_s: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
     """Seconds between tries of an effect whose outcome is unknown. Every try has the same key."""
 
-    callback_timeout_s: float = 60.0
+    sense_timeout_s: float = 60.0
     """Seconds a sensor may take to read its observations."""
 
 

@@ -1,0 +1,83 @@
+"""Carrying out what was decided: each effect is asked for until its outcome is known."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scanflow_actors.agents.strategy import Accepted, Call
+from scanflow_actors.errors import (
+    ActorError,
+    ActorNotFoundError,
+    RejectError,
+    UnhandledMessageError,
+)
+from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
+from scanflow_actors.primitives import Outcome, Perform
+
+if TYPE_CHECKING:
+    from scanflow_actors.actors.context import ActorContext
+    from scanflow_actors.agents.journal import Decision, Journal
+    from scanflow_actors.agents.strategy import Effect
+    from scanflow_actors.settings import AgentSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What came of the effects of one decision."""
+
+    is_success: bool
+    reason: str
+    results: tuple[Any, ...]
+
+
+async def carry_out(decision: Decision, ctx: ActorContext, journal: Journal, settings: AgentSettings) -> Done:
+    """Carry out the effects of a decision in order; the first that fails for good ends it.
+
+    An effect whose outcome is unknown (the other side died, or was silent) is asked for again under the
+    same key, by which the other side recognises it.
+    """
+    results: list[Any] = []
+    for index, effect in enumerate(decision.effects):
+        try:
+            result = await _insist(_Errand(decision, index, effect, settings), ctx, journal)
+        except ActorError as error:
+            return Done(is_success=False, reason=str(error), results=tuple(results))
+        results.append(result)
+        if isinstance(result, Outcome) and not result.is_success:
+            return Done(is_success=False, reason=result.reason, results=tuple(results))
+    return Done(is_success=True, reason="", results=tuple(results))
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """One effect of a decision, as a request."""
+
+    decision: Decision
+    index: int
+    effect: Effect
+    settings: AgentSettings
+
+    async def ask(self, ctx: ActorContext) -> Outcome | Accepted:
+        decision, effect = self.decision, self.effect
+        key = f"{decision.id}#{self.index}"
+        ref = ctx.find(effect.target or INFRASTRUCTURE)
+        timeout_s = self.settings.act_timeout_s
+        if effect.target is not None:
+            call = Call(message=effect.message, key=key, trace=decision.trace)
+            return await ref.ask(call, timeout_s=timeout_s)
+        by = f"{decision.agent}/{decision.strategy}"
+        return await ref.ask(Perform(primitive=effect.message, key=key, by=by), timeout_s=timeout_s)
+
+
+async def _insist(errand: _Errand, ctx: ActorContext, journal: Journal) -> Outcome | Accepted:
+    for delay_s in errand.settings.retry_delays_s:
+        try:
+            return await errand.ask(ctx)
+        except (RejectError, UnhandledMessageError, ActorNotFoundError):
+            raise  # a clear "no": asking again would not change it
+        except ActorError as error:
+            await asyncio.to_thread(journal.attempt, errand.decision, str(error))
+            await asyncio.sleep(delay_s)
+    return await errand.ask(ctx)

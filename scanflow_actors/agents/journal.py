@@ -1,0 +1,294 @@
+"""Why did it do that? Every decision with its cause, and what is needed to go on after a crash.
+
+Three tables in one database: `entry` is append-only and says what was decided and what came of it;
+`memory` holds each strategy's watermark and trigger; `pending` the effects that are still to be carried
+out. A decision, its watermark and its effects are committed together, so an observation counts once,
+also when the agent is killed at any moment.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sqlite3
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from scanflow_actors.agents.plain import plain
+from scanflow_actors.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from scanflow_actors.agents.strategy import Effect
+
+_SCHEMA = """
+create table if not exists entry (
+    seq integer primary key autoincrement,
+    kind text not null,
+    decision text not null,
+    cause text,
+    trace text not null,
+    agent text not null,
+    strategy text not null,
+    at text not null,
+    recorded_at real not null,
+    holds integer,
+    reason text not null,
+    body text not null
+);
+create unique index if not exists entry_once on entry (decision, kind) where kind != 'attempt';
+create index if not exists entry_trace on entry (trace);
+create table if not exists memory (
+    agent text not null,
+    strategy text not null,
+    body blob not null,
+    primary key (agent, strategy)
+);
+create table if not exists pending (
+    decision text primary key,
+    agent text not null,
+    body blob not null
+);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One look at the world by one strategy, with its verdict."""
+
+    id: str
+    """``agent/strategy/event``: the idempotency key of its effects."""
+    agent: str
+    strategy: str
+    cause: str | None
+    """The decision that led to this one, or None at the start of a chain."""
+    trace: str
+    at: str
+    """The agents' time, ISO 8601."""
+    holds: bool
+    reason: str
+    state: Any
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a strategy remembers between two looks."""
+
+    watermark: Any = None
+    trigger_state: Any = None
+    last_fire: str | None = None
+    """The last instant dealt with, ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the journal."""
+
+    seq: int
+    kind: str
+    """``decision``, ``attempt`` (an effect was tried in vain) or ``outcome``."""
+    decision: str
+    cause: str | None
+    trace: str
+    agent: str
+    strategy: str
+    at: str
+    recorded_at: float
+    holds: bool | None
+    reason: str
+    body: Any
+    """State and effects of a decision, or the results of an outcome, as plain JSON values."""
+
+
+class Journal:
+    """The journal's database on SQLite; several processes of one machine share a file. Methods block."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file; its tables are made when they are missing.
+
+        Raises:
+            JournalError: It cannot be opened.
+        """
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            self._database = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
+            self._database.execute("pragma journal_mode = wal")
+            self._database.execute("pragma synchronous = full")
+            self._database.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise JournalError(f"cannot open the journal {path}: {error}; check the folder") from error
+
+    # ------------------------------------------------------------------ writing
+
+    def commit(self, decision: Decision, memory: Memory | None) -> bool:
+        """Write a decision, what its strategy remembers, and its effects, all or nothing.
+
+        Returns:
+            False when the decision is in the journal already; nothing is written then.
+        """
+        body = {"state": plain(decision.state), "effects": plain(decision.effects)}
+        with self._transaction() as database:
+            known = database.execute(
+                "select 1 from entry where decision = ? and kind = 'decision'", (decision.id,)
+            ).fetchone()
+            if known is not None:
+                return False
+            self._append("decision", decision, decision.holds, decision.reason, body)
+            if memory is not None:
+                self._remember(decision.agent, decision.strategy, memory)
+            if decision.effects:
+                database.execute(
+                    "insert into pending values (?, ?, ?)",
+                    (decision.id, decision.agent, cloudpickle.dumps(decision)),
+                )
+            return True
+
+    def remember(self, agent: str, strategy: str, memory: Memory) -> None:
+        """Write what a strategy remembers after a look that decided nothing."""
+        with self._transaction():
+            self._remember(agent, strategy, memory)
+
+    def attempt(self, decision: Decision, reason: str) -> None:
+        """Write that an effect was tried in vain and will be tried again."""
+        with self._transaction():
+            self._append("attempt", decision, None, reason, None)
+
+    def conclude(self, decision: Decision, *, is_success: bool, reason: str, results: Any) -> None:
+        """Write what came of a decision's effects; they are no longer pending."""
+        with self._transaction() as database:
+            self._append("outcome", decision, is_success, reason, plain(results))
+            database.execute("delete from pending where decision = ?", (decision.id,))
+
+    # ------------------------------------------------------------------ reading
+
+    def memory(self, agent: str, strategy: str) -> Memory:
+        """What a strategy remembers."""
+        row = self._one("select body from memory where agent = ? and strategy = ?", agent, strategy)
+        if row is None:
+            return Memory()
+        memory: Memory = pickle.loads(row[0])
+        return memory
+
+    def knows(self, decision: str) -> bool:
+        """Whether this decision has been made."""
+        query = "select 1 from entry where decision = ? and kind = 'decision'"
+        return self._one(query, decision) is not None
+
+    def pending(self, agent: str | None = None) -> tuple[Decision, ...]:
+        """Decisions whose effects were not concluded, the earliest first; of one agent or of all."""
+        with self._lock:
+            rows = self._database.execute(
+                "select body from pending where ? is null or agent = ? order by rowid", (agent, agent)
+            ).fetchall()
+        return tuple(pickle.loads(row[0]) for row in rows)
+
+    def entries(self, *, trace: str | None = None, after: int = 0) -> tuple[Entry, ...]:
+        """Lines of the journal in order, of one chain or all, after a given number."""
+        with self._lock:
+            rows = self._database.execute(
+                "select * from entry where (? is null or trace = ?) and seq > ? order by seq",
+                (trace, trace, after),
+            ).fetchall()
+        return tuple(_entry_of(row) for row in rows)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    # ------------------------------------------------------------------ inside
+
+    def _append(self, kind: str, decision: Decision, holds: bool | None, reason: str, body: Any) -> None:
+        self._database.execute(
+            "insert or ignore into entry"
+            " (kind, decision, cause, trace, agent, strategy, at, recorded_at, holds, reason, body)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                kind,
+                decision.id,
+                decision.cause,
+                decision.trace,
+                decision.agent,
+                decision.strategy,
+                decision.at,
+                time.time(),
+                holds,
+                reason,
+                json.dumps(body),
+            ),
+        )
+
+    def _remember(self, agent: str, strategy: str, memory: Memory) -> None:
+        self._database.execute(
+            "insert into memory values (?, ?, ?)"
+            " on conflict (agent, strategy) do update set body = excluded.body",
+            (agent, strategy, cloudpickle.dumps(memory)),
+        )
+
+    def _one(self, query: str, *values: Any) -> Any:
+        with self._lock:
+            return self._database.execute(query, values).fetchone()
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._database, self._lock, self.path)
+
+
+class _Transaction:
+    """All of it or nothing; errors of the database are told as ours."""
+
+    def __init__(self, database: sqlite3.Connection, lock: threading.Lock, path: Path) -> None:
+        self._database = database
+        self._lock = lock
+        self._path = path
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        try:
+            self._database.execute("begin immediate")
+        except sqlite3.Error as error:
+            self._lock.release()
+            raise JournalError(f"cannot write the journal {self._path}: {error}") from error
+        return self._database
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            self._database.execute("commit" if error is None else "rollback")
+        finally:
+            self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise JournalError(f"cannot write the journal {self._path}: {error}") from error
+
+
+def _entry_of(row: tuple[Any, ...]) -> Entry:
+    seq, kind, decision, cause, trace, agent, strategy, at, recorded_at, holds, reason, body = row
+    return Entry(
+        seq=seq,
+        kind=kind,
+        decision=decision,
+        cause=cause,
+        trace=trace,
+        agent=agent,
+        strategy=strategy,
+        at=at,
+        recorded_at=recorded_at,
+        holds=None if holds is None else bool(holds),
+        reason=reason,
+        body=json.loads(body),
+    )
+
+
+def chain(entries: tuple[Entry, ...]) -> Iterator[tuple[int, Entry]]:
+    """Walk the entries of one trace from cause to effect, each with its depth."""
+    depths: dict[str, int] = {}
+    for entry in entries:
+        if entry.kind == "decision":
+            depths[entry.decision] = depths.get(entry.cause or "", -1) + 1
+        yield depths.get(entry.decision, 0), entry

@@ -1,0 +1,104 @@
+"""From observations to the state that a constraint judges: ``s_t = F(o_t)``, each observation once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scanflow_actors.errors import InvalidTeamError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from scanflow_actors.artifacts.knowledge import KnowledgeBase
+    from scanflow_actors.artifacts.ref import ArtifactRef
+    from scanflow_actors.artifacts.run import Watermark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a sensor may look at."""
+
+    now: datetime
+    """The agents' time."""
+    watermark: Any
+    """From the last observation that was acted on; None at first. Must pickle."""
+    message: Any
+    """The message that fired the strategy, or None."""
+    knowledge: KnowledgeBase | None
+
+    def require_knowledge(self) -> KnowledgeBase:
+        """The knowledge base.
+
+        Raises:
+            InvalidTeamError: The team has none.
+        """
+        if self.knowledge is None:
+            raise InvalidTeamError(
+                place="team", problem="a sensor reads the knowledge base; give the team one"
+            )
+        return self.knowledge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A state, and the watermark that covers what it was made from."""
+
+    state: Any
+    watermark: Any = None
+    is_nothing: bool = False
+    """There was nothing new to see: nothing is decided and nothing is journalled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensor:
+    """A function that reads observations, and what becomes of those that were not acted on.
+
+    ``accumulates``: while the constraint does not hold, the watermark stays, so that observations add up
+    until they are acted on, once (counts). Otherwise each verdict uses them up (comparisons).
+    """
+
+    read: Callable[[Sight], Observation]
+    """May block: it is called in a thread."""
+    accumulates: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """State: runs that are new since the last that were acted on, and the sum of one of their metrics."""
+
+    total: float
+    runs: tuple[str, ...]
+    """Ids, the earliest first."""
+    artifacts: tuple[ArtifactRef, ...]
+
+
+def new_runs(kind: str, *, metric: str) -> Sensor:
+    """Make a sensor that counts, over the finished runs of a kind not acted on yet, a metric's sum.
+
+    Args:
+        kind: What sort of run, as given to `KnowledgeBase.record`.
+        metric: Whose values are summed; a run without it counts 0.
+
+    Returns:
+        A sensor whose state is a `Count`.
+    """
+
+    def read(sight: Sight) -> Observation:
+        watermark: Watermark | None = sight.watermark
+        seen = sight.require_knowledge().runs_since(kind, watermark)
+        artifacts = tuple(ref for run in seen.runs for ref in run.artifacts.values())
+        total = sum(run.metrics.get(metric, 0.0) for run in seen.runs)
+        state = Count(total=total, runs=tuple(run.id for run in seen.runs), artifacts=artifacts)
+        return Observation(state=state, watermark=seen.watermark, is_nothing=not seen.runs)
+
+    return Sensor(read=read)
+
+
+def _read_message(sight: Sight) -> Observation:
+    return Observation(state=sight.message)
+
+
+MESSAGE = Sensor(read=_read_message, accumulates=False)
+"""The state is the message itself."""

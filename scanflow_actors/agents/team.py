@@ -1,0 +1,148 @@
+"""A team: agents that share a journal, a clock and a knowledge base."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from scanflow_actors.actors.supervision import Backoff, Restart, RestartStrategy
+from scanflow_actors.agents.agent import Agent, Charge
+from scanflow_actors.agents.clock import Clock
+from scanflow_actors.agents.journal import Journal
+from scanflow_actors.agents.strategy import waits_for
+from scanflow_actors.errors import InvalidTeamError
+from scanflow_actors.settings import AgentSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from scanflow_actors.actors.actor import Actor
+    from scanflow_actors.actors.ref import ActorRef
+    from scanflow_actors.agents.strategy import Strategy
+    from scanflow_actors.artifacts.knowledge import KnowledgeSettings
+
+RESTART = RestartStrategy(
+    restart=Restart.PERMANENT,
+    max_restarts=10,
+    within_s=60.0,
+    backoff=Backoff(min_s=0.05, max_s=5.0),
+)
+"""Agents hold what they know in the journal, so a restart costs little: they get many."""
+
+
+class Spawner(Protocol):
+    """What a team needs of an actor system: `ActorSystem` and `RayActorSystem` both have it."""
+
+    async def spawn(
+        self, actor: type[Actor], *args: Any, name: str, restart: RestartStrategy | None = None
+    ) -> ActorRef:
+        """Start a top-level actor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One agent of a team: its class, and what its constructor takes after the charge."""
+
+    agent: type[Agent]
+    args: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """Agents by name, and what they share. On Ray each gets a process of its own.
+
+    ::
+
+        team = Team(members={"watcher": Member(agent=Watcher)}, journal=Path("journal.db"))
+        async with ActorSystem() as system:
+            await team.start(system)
+    """
+
+    members: Mapping[str, Member]
+    journal: Path
+    clock: Clock = field(default_factory=Clock)
+    knowledge: KnowledgeSettings | None = None
+    observer: ActorRef | None = None
+    settings: AgentSettings = field(default_factory=AgentSettings)
+
+    async def start(self, system: Spawner) -> dict[str, ActorRef]:
+        """Check the strategies, then start all agents.
+
+        Returns:
+            The agents' addresses, by name.
+
+        Raises:
+            InvalidTeamError: A strategy cannot work; the place is named and nothing was started.
+            ActorFailedError: An agent could not start.
+        """
+        self.check()
+        refs = await asyncio.gather(
+            *(
+                system.spawn(member.agent, self._charge(name), *member.args, name=name, restart=RESTART)
+                for name, member in self.members.items()
+            )
+        )
+        return dict(zip(self.members, refs, strict=True))
+
+    def check(self) -> None:
+        """Check that every strategy can work.
+
+        Raises:
+            InvalidTeamError: Two strategies of an agent have one name, or a strategy calls an agent that is
+                not there or does not wait for that type of message.
+        """
+        strategies = {
+            name: member.agent(self._charge(name), *member.args).strategies
+            for name, member in self.members.items()
+        }
+        for agent, owned in strategies.items():
+            names = [strategy.name for strategy in owned]
+            for name in names:
+                if names.count(name) > 1:
+                    raise InvalidTeamError(
+                        place=f"agent {agent!r}", problem=f"two strategies are called {name!r}; rename one"
+                    )
+            for strategy in owned:
+                _check_calls(f"agent {agent!r}, strategy {strategy.name!r}", strategy, strategies)
+
+    def _charge(self, name: str) -> Charge:
+        return Charge(
+            name=name,
+            journal=self.journal,
+            clock=self.clock,
+            knowledge=self.knowledge,
+            observer=self.observer,
+            settings=self.settings,
+        )
+
+    async def settled(self, *, timeout_s: float) -> bool:
+        """Wait until every decision has been concluded.
+
+        Args:
+            timeout_s: Seconds to wait at most.
+
+        Returns:
+            Whether nothing is pending.
+        """
+        journal = await asyncio.to_thread(Journal, self.journal)
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        try:
+            while await asyncio.to_thread(journal.pending):
+                if asyncio.get_running_loop().time() >= deadline:
+                    return False
+                await asyncio.sleep(0.1)
+            return True
+        finally:
+            journal.close()
+
+
+def _check_calls(place: str, strategy: Strategy, strategies: Mapping[str, tuple[Strategy, ...]]) -> None:
+    for callee, message_type in strategy.then.calls:
+        if callee not in strategies:
+            problem = f"calls {callee!r}, which is not in the team; it has {sorted(strategies)}"
+            raise InvalidTeamError(place=place, problem=problem)
+        if not any(waits_for(other.when, message_type) for other in strategies[callee]):
+            problem = f"calls {callee!r} with {message_type.__name__}, for which no strategy of it waits"
+            raise InvalidTeamError(place=place, problem=problem)

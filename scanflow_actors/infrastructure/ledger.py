@@ -1,0 +1,66 @@
+"""What the infrastructure actor has carried out, by key, so that nothing is done twice."""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+import cloudpickle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scanflow_actors.primitives import Outcome, Perform
+
+_SCHEMA = """
+create table if not exists primitive (
+    key text primary key,
+    asked_by text not null,
+    kind text not null,
+    target text not null,
+    recorded_at real not null,
+    is_success integer not null,
+    reason text not null,
+    outcome blob not null
+)
+"""
+
+
+class Ledger:
+    """A table in the journal's database. Methods block for a disk write."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
+        self._database.execute("pragma journal_mode = wal")
+        self._database.execute("pragma synchronous = full")
+        self._database.execute(_SCHEMA)
+
+    def outcome(self, key: str) -> Outcome | None:
+        """What became of the primitive with this key, or None when it was never finished."""
+        row = self._database.execute("select outcome from primitive where key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        outcome: Outcome = pickle.loads(row[0])
+        return outcome
+
+    def record(self, perform: Perform, outcome: Outcome) -> None:
+        """Write down what became of a primitive."""
+        self._database.execute(
+            "insert or ignore into primitive values (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                perform.key,
+                perform.by,
+                type(perform.primitive).__name__,
+                perform.primitive.target,
+                time.time(),
+                outcome.is_success,
+                outcome.reason,
+                cloudpickle.dumps(outcome),
+            ),
+        )
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
