@@ -8,11 +8,15 @@
     │   ├── ActorStoppedError          (LookupError)   the actor has ended
     │   ├── ActorNotFoundError         (LookupError)   no actor has this name
     │   ├── ActorFailedError           the handler crashed; the cause is chained
+    │   ├── AskCycleError              an ask that waits for itself
     │   ├── MailboxFullError           the mailbox refuses more
     │   ├── HostLostError              the process died; the outcome is unknown
     │   ├── NameTakenError             (ValueError)    a living actor has this name
     │   ├── UnhandledMessageError      (TypeError)     the actor has no receiver for this type
     │   ├── RejectError                the actor answers "no"; it is unharmed
+    │   ├── NotSerialisableError       (TypeError)     a message that cannot leave its process
+    │   ├── HostStartError             no process could be started for an actor
+    │   ├── SystemClosedError          the actor system is shutting down
     │   └── InvalidActorError          (TypeError)     an actor class that cannot work
     ├── InvalidTriggerError            (ValueError)    a trigger that cannot work
     ├── InvalidWorkflowError           (ValueError)    a workflow that cannot work
@@ -66,9 +70,7 @@ class AskTimeoutError(ActorError, TimeoutError):
         self.path = path
         self.request = request
         self.timeout_s = timeout_s
-        super().__init__(
-            f"{path} did not answer {request} within {timeout_s:g} s; it may still be processed"
-        )
+        super().__init__(f"{path} did not answer {request} within {timeout_s:g} s; it may still be processed")
 
 
 class ActorStoppedError(ActorError, LookupError):
@@ -97,6 +99,20 @@ class ActorFailedError(ActorError):
         self.request = request
         self.reason = reason
         super().__init__(f"{path} failed while it handled {request}: {reason}")
+
+
+class AskCycleError(ActorError):
+    """An ask that could never be answered: the actor waits for the one that asks. A fault of design.
+
+    Make one of the receivers concurrent, or `tell` instead of `ask`.
+    """
+
+    def __init__(self, *, path: str, request: str, chain: tuple[str, ...]) -> None:
+        self.path = path
+        self.request = request
+        self.chain = chain
+        circle = " -> ".join((*chain, path))
+        super().__init__(f"{path} cannot answer {request}: it waits for the one that asks ({circle})")
 
 
 class MailboxFullError(ActorError):
@@ -142,6 +158,32 @@ class RejectError(ActorError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class NotSerialisableError(ActorError, TypeError):
+    """A message or reply that cannot be pickled. Define its class in a module; send data, not handles."""
+
+    def __init__(self, *, what: str, problem: str) -> None:
+        self.what = what
+        self.problem = problem
+        super().__init__(f"{what} could not be serialised: {problem}; define its class in a module")
+
+
+class HostStartError(ActorError):
+    """No process could be started for an actor: resources that are not there, or a machine too slow."""
+
+    def __init__(self, *, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"no process could be started for {path}: {problem}")
+
+
+class SystemClosedError(ActorError):
+    """The actor system is shutting down and starts no more actors."""
+
+    def __init__(self, *, system: str) -> None:
+        self.system = system
+        super().__init__(f"the actor system {system!r} is shutting down")
 
 
 class InvalidActorError(ActorError, TypeError):

@@ -18,6 +18,15 @@ class ActorSettings:
     stop_grace_s: float = 5.0
     """Seconds that a running handler gets to end before it is cancelled on stop."""
 
+    cancel_grace_s: float = 5.0
+    """Seconds that a cancelled handler gets to end before it is abandoned with a warning."""
+
+    drain_s: float = 30.0
+    """Seconds that `stop(drain=True)` gives the mailbox to empty; a stop must end some time."""
+
+    serialise_messages: bool = False
+    """Pickle every message also within one process: finds in a test what would fail between two."""
+
     batch_size: int = 64
     """Messages that one actor handles before the loop gives way to the others."""
 

@@ -233,7 +233,7 @@ def gather_newdata(lab: Lab, newdata: tuple[ArtifactRef, ...]) -> Arrays:
     """Collect the inputs of the predictions that are to be checked.
 
     Returns:
-        ``images``, ``ids``, and ``windows``: the windows they are from.
+        ``images``, ``ids`` and ``windows``, one of each for a sample.
     """
     knowledge = open_knowledge(lab.knowledge)
     runs = [knowledge.run(knowledge.run(ref.run).params["inputs_run"]) for ref in newdata]
@@ -241,7 +241,9 @@ def gather_newdata(lab: Lab, newdata: tuple[ArtifactRef, ...]) -> Arrays:
     return {
         "images": np.concatenate([part["images"] for part in parts]),
         "ids": np.concatenate([part["ids"] for part in parts]),
-        "windows": np.array([run.metrics["window"] for run in runs]),
+        "windows": np.concatenate(
+            [np.full(len(part["ids"]), run.metrics["window"]) for run, part in zip(runs, parts, strict=True)]
+        ),
     }
 
 
@@ -249,15 +251,16 @@ def pick_critical(lab: Lab, inputs: Arrays) -> dict[str, Any]:
     """Detect out-of-distribution samples, and pick the critical ones among them.
 
     Returns:
-        ``detected``: how many are out of distribution; ``is_drifted``; ``picked``: their positions.
+        ``detected`` and ``picked``: positions of the samples out of distribution, and of the critical among
+        them; ``is_drifted``: whether the new data as a whole have drifted.
     """
     knowledge = open_knowledge(lab.knowledge)
     (run,) = knowledge.runs("detector")
     detector = Detector.from_bytes(knowledge.open(run.artifacts[DETECTOR_FILE]))
     report = detector.detect(inputs["images"])
-    seed = lab.seed + int(inputs["windows"].sum())
+    seed = lab.seed + int(inputs["windows"].max())
     picked = detector.pick_critical(inputs["images"], report, lab.pick_limit, seed)
-    return {"detected": report.n_outliers, "is_drifted": report.is_drifted, "picked": picked}
+    return {"detected": np.flatnonzero(report.is_outlier), "is_drifted": report.is_drifted, "picked": picked}
 
 
 def label_picked(lab: Lab, inputs: Arrays, found: dict[str, Any]) -> Arrays:
@@ -282,15 +285,15 @@ def record_picked(
     """Record what the detector found, and the labelled samples for the planner.
 
     Returns:
-        The numbers of this check.
+        The numbers of this check: labelled samples in all, and for each window what was detected, picked
+        as critical and labelled.
     """
-    metrics = {
-        PICKED: len(labelled["labels"]),
-        "critical": len(found["picked"]),
-        "detected": found["detected"],
-        "is_drifted": float(found["is_drifted"]),
-        "window": float(inputs["windows"].max()),
-    }
+    metrics = {PICKED: float(len(labelled["labels"])), "is_drifted": float(found["is_drifted"])}
+    groups = {"detected": found["detected"], "critical": found["picked"]}
+    groups["labelled"] = found["picked"][: len(labelled["labels"])]
+    for window in np.unique(inputs["windows"]).astype(int).tolist():
+        for name, positions in groups.items():
+            metrics[f"{name}.{window}"] = float((inputs["windows"][positions] == window).sum())
     files = {ARRAYS_FILE: arrays_to_bytes(labelled)} if len(labelled["labels"]) else {}
     open_knowledge(lab.knowledge).record(PICKED, key=key, metrics=metrics, files=files)
     return metrics

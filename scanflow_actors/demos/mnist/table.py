@@ -61,7 +61,7 @@ def read_rows(lab: Lab) -> tuple[WindowRow, ...]:
     digits = all_digits(lab)
     label_of = np.zeros(int(digits.ids.max()) + 1, dtype=np.int64)
     label_of[digits.ids] = digits.labels
-    checks = {int(run.metrics["window"]): run for run in knowledge.runs(PICKED)}
+    checks = _checks(knowledge.runs(PICKED))
     rows = []
     labelled: set[int] = set()
     for run in sorted(knowledge.runs(PREDICTIONS), key=lambda run: run.metrics["window"]):
@@ -75,9 +75,9 @@ def read_rows(lab: Lab) -> tuple[WindowRow, ...]:
             WindowRow(
                 window=window,
                 predictions=len(ids),
-                detected=_count(check, "detected"),
-                picked=_count(check, "critical"),
-                labels_used=_count(check, PICKED),
+                detected=_count(check, "detected", window),
+                picked=_count(check, "critical", window),
+                labels_used=_count(check, "labelled", window),
                 measured_on=int(fresh.sum()),
                 accuracy=_ratio(answers["production"] == right, fresh),
                 accuracy_never_retrained=_ratio(answers["first"] == right, fresh),
@@ -115,8 +115,16 @@ def _arrays(lab: Lab, run: RunRecord) -> dict[str, NDArray[np.int64]]:
     return arrays_from_bytes(open_knowledge(lab.knowledge).open(run.artifacts[ARRAYS_FILE]))
 
 
-def _count(check: RunRecord | None, metric: str) -> int:
-    return 0 if check is None else int(check.metrics[metric])
+def _checks(runs: tuple[RunRecord, ...]) -> dict[int, RunRecord]:
+    """Which check looked at each window."""
+    prefix = "detected."
+    return {
+        int(name.removeprefix(prefix)): run for run in runs for name in run.metrics if name.startswith(prefix)
+    }
+
+
+def _count(check: RunRecord | None, what: str, window: int) -> int:
+    return 0 if check is None else int(check.metrics[f"{what}.{window}"])
 
 
 def _ratio(is_right: NDArray[np.bool_], fresh: NDArray[np.bool_]) -> float:
