@@ -2,10 +2,13 @@
 
 from scanflow_actors.actors.actor import Actor, receive
 from scanflow_actors.actors.context import ActorContext
-from scanflow_actors.actors.mailbox import DeadLetter, DeadReason, MailboxSpec, Overflow
+from scanflow_actors.actors.dead_letters import DeadLetter, DeadLetters, DeadReason
+from scanflow_actors.actors.group import Scope
+from scanflow_actors.actors.mailbox import MailboxSpec, Overflow
 from scanflow_actors.actors.message import ChildFailed, Request, Signal, StopReason, Terminated
 from scanflow_actors.actors.ref import ActorRef
 from scanflow_actors.actors.supervision import Backoff, Restart, RestartStrategy
+from scanflow_actors.actors.supervisor import Child, Supervisor
 from scanflow_actors.actors.system import ActorSystem
 
 __all__ = [
@@ -14,16 +17,20 @@ __all__ = [
     "ActorRef",
     "ActorSystem",
     "Backoff",
+    "Child",
     "ChildFailed",
     "DeadLetter",
+    "DeadLetters",
     "DeadReason",
     "MailboxSpec",
     "Overflow",
     "Request",
     "Restart",
     "RestartStrategy",
+    "Scope",
     "Signal",
     "StopReason",
+    "Supervisor",
     "Terminated",
     "receive",
 ]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _MARK = "__scanflow_receive__"
+_ROUTES = "__scanflow_routes__"
 
 
 @overload
@@ -112,9 +113,19 @@ class Route:
 def routes_of(actor: type[Actor]) -> dict[type, Route]:
     """Find the receivers of an actor class by the annotations of their first parameter.
 
+    The table belongs to the class: it is made once, and cells enter subclasses of messages that they met.
+
     Raises:
         InvalidActorError: An annotation is missing or cannot be resolved, or two receivers take one type.
     """
+    known: dict[type, Route] | None = vars(actor).get(_ROUTES)
+    if known is None:
+        known = _find_routes(actor)
+        setattr(actor, _ROUTES, known)
+    return known
+
+
+def _find_routes(actor: type[Actor]) -> dict[type, Route]:
     found: dict[type, Route] = {}
     for name, function in inspect.getmembers(actor, inspect.isfunction):
         if not hasattr(function, _MARK):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.actors.group import Group, Scope
+from scanflow_actors.actors.handling import CURRENT
 from scanflow_actors.actors.message import Envelope
+from scanflow_actors.actors.overlap import cancel_all
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -24,8 +28,8 @@ class ActorContext:
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
-        self._timers: set[asyncio.TimerHandle] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._timers: set[asyncio.TimerHandle] | None = None
+        self._tasks: set[asyncio.Task[Any]] | None = None
 
     @property
     def self_ref(self) -> ActorRef:
@@ -53,13 +57,23 @@ class ActorContext:
         recipe = self._cell.system.recipe(actor, args, name, mailbox, restart)
         return await self._cell.spawn_child(recipe)
 
+    def supervise(self, scope: Scope, strategy: RestartStrategy) -> None:
+        """Decide together for all children what follows the failure of one; see `Supervisor`."""
+        self._cell.life.group = Group(self._cell, scope, strategy)
+
     def watch(self, ref: ActorRef) -> None:
         """Get one `Terminated` in `on_signal` when `ref` ends, also if it has ended already."""
+        self._cell.life.watching.add(ref)
         self._cell.system.watch(self._cell.ref, ref)
 
+    def unwatch(self, ref: ActorRef) -> None:
+        """Take a watch back; a `Terminated` that is on its way may still come."""
+        self._cell.life.watching.discard(ref)
+        self._cell.system.unwatch(self._cell.ref, ref)
+
     def stop(self) -> None:
-        """Stop this actor once the current message is handled."""
-        self._cell.stop()
+        """Stop this actor once the current message is handled. A permanent one is then started again."""
+        self._cell.finish()
 
     def after(self, delay_s: float, message: Any) -> asyncio.TimerHandle:
         """Send `message` to this actor after `delay_s` seconds, unless it restarts before.
@@ -67,37 +81,44 @@ class ActorContext:
         Returns:
             The timer; its ``cancel`` is a no-op once it has fired.
         """
-        loop = asyncio.get_running_loop()
+        timers = self._timers = self._timers if self._timers is not None else set()
         handle: asyncio.TimerHandle
 
         def fire() -> None:
-            self._timers.discard(handle)
+            timers.discard(handle)
             self._cell.deliver(Envelope(message))
 
-        handle = loop.call_later(delay_s, fire)
-        self._timers.add(handle)
+        handle = self._cell.system.loop.call_later(delay_s, fire)
+        timers.add(handle)
         return handle
 
     def run(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Run `work` beside the mailbox. It is cancelled with the actor; if it raises, the actor fails."""
-        task = asyncio.create_task(work, name=f"{self._cell.ref.path}:{name}")
+        """Run `work` beside the mailbox. It is cancelled with the actor; if it raises, the actor fails.
+
+        What it asks has its own deadlines: those of the message that started it do not bind it.
+        """
+        context = copy_context()
+        context.run(CURRENT.set, None)
+        task = asyncio.create_task(work, name=f"{self._cell.path}:{name}", context=context)
+        if self._tasks is None:
+            self._tasks = set()
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        if self._tasks is not None:
+            self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._cell.fail_later(self, error)
 
-    async def close(self) -> None:
+    async def close(self, grace_s: float) -> None:
         """Cancel timers and tasks, and wait for the tasks to be gone. Called by the system."""
-        for timer in self._timers:
+        for timer in self._timers or ():
             timer.cancel()
-        self._timers.clear()
-        tasks = tuple(self._tasks)
-        self._tasks.clear()
+        self._timers = None
+        tasks = tuple(self._tasks or ())
+        self._tasks = None
         for task in tasks:
             task.remove_done_callback(self._ended)
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(tasks, grace_s)

@@ -1,15 +1,13 @@
-"""The bounded mailbox of an actor, and what becomes of messages that find no reader."""
+"""The bounded mailbox of an actor: what it holds, and what it does when it is full."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from scanflow_actors.actors.message import Envelope
 
 
@@ -17,7 +15,9 @@ class Overflow(Enum):
     """What a full mailbox does with one message more."""
 
     REJECT = "reject"
-    """The new message is refused: `tell` makes a dead letter, `ask` raises `MailboxFullError`."""
+    """The new message is refused: `tell` makes a dead letter, `send` and `ask` raise `MailboxFullError`."""
+    BLOCK = "block"
+    """`send` and `ask` wait for room, within their deadline; `tell` makes a dead letter."""
     DROP_OLDEST = "drop oldest"
     """The message that waited longest gives way."""
     DROP_NEW = "drop new"
@@ -37,74 +37,67 @@ class MailboxSpec:
 
 
 class Mailbox:
-    """User messages of one actor, in order of arrival."""
+    """User messages of one actor, in order of arrival. Messages still being handled count as well."""
 
-    __slots__ = ("capacity", "overflow", "queue")
+    __slots__ = ("capacity", "in_flight", "overflow", "queue", "waiting")
 
     def __init__(self, spec: MailboxSpec) -> None:
         self.capacity = spec.capacity
         self.overflow = spec.overflow
         self.queue: deque[Envelope] = deque()
+        self.waiting: deque[Envelope] | None = None
+        """Messages whose senders wait for room; made when the first one has to."""
+        self.in_flight = 0
+        """Messages that left the queue for a concurrent receiver and are still being handled."""
 
-    def put(self, envelope: Envelope, in_flight: int = 0) -> Envelope | None:
-        """Take an envelope in.
-
-        Args:
-            envelope: The new message.
-            in_flight: Messages that left the queue and are still being handled; they count as well.
+    def put(self, envelope: Envelope) -> Envelope | None:
+        """Take an envelope in, or let its sender wait.
 
         Returns:
             The envelope that lost its place, which may be the new one, or None.
         """
         queue = self.queue
-        if len(queue) + in_flight < self.capacity:
+        if len(queue) + self.in_flight < self.capacity and not self.waiting:
             queue.append(envelope)
+            if envelope.admission is not None:
+                envelope.admission.resolve(None)
             return None
-        if self.overflow is Overflow.DROP_OLDEST and queue:
-            oldest = queue.popleft()
-            queue.append(envelope)
+        return self._overflow(envelope)
+
+    def _overflow(self, envelope: Envelope) -> Envelope | None:
+        if self.overflow is Overflow.DROP_OLDEST and self.queue:
+            oldest = self.queue.popleft()
+            self._admit(envelope)
             return oldest
+        if self.overflow is Overflow.BLOCK and envelope.asker is not None:
+            if self.waiting is None:
+                self.waiting = deque()
+            self.waiting.append(envelope)
+            return None
         return envelope
 
+    def refill(self) -> None:
+        """Let those in who wait for room, first come first served. Call after messages have left."""
+        while self.waiting and len(self.queue) + self.in_flight < self.capacity:
+            self._admit(self.waiting.popleft())
 
-class DeadReason(Enum):
-    """Why nobody handled a message."""
+    def _admit(self, envelope: Envelope) -> None:
+        self.queue.append(envelope)
+        if envelope.admission is not None:
+            envelope.admission.resolve(None)
 
-    NOT_FOUND = "not found"
-    STOPPED = "stopped"
-    MAILBOX_FULL = "mailbox full"
-    EXPIRED = "expired"
-    UNHANDLED = "unhandled"
-    FAILED = "failed"
-    HOST_LOST = "host lost"
-    NOT_SERIALISABLE = "not serialisable"
+    def withdraw(self, envelope: Envelope) -> bool:
+        """Take a message out before it is handled; its sender does not wait any more."""
+        for queue in (self.queue, self.waiting):
+            if queue and envelope in queue:
+                queue.remove(envelope)
+                self.refill()
+                return True
+        return False
 
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that nobody handled, for whom it was, and why."""
-
-    path: str
-    message: Any
-    reason: DeadReason
-
-
-class DeadLetters:
-    """The last dead letters of one system, counters by reason, and those who want to know at once."""
-
-    def __init__(self, kept: int) -> None:
-        self.recent: deque[DeadLetter] = deque(maxlen=kept)
-        self.counts: Counter[DeadReason] = Counter()
-        self._listeners: list[Callable[[DeadLetter], None]] = []
-
-    def add(self, path: str, message: Any, reason: DeadReason) -> None:
-        """Record one message that nobody handled."""
-        letter = DeadLetter(path, message, reason)
-        self.recent.append(letter)
-        self.counts[reason] += 1
-        for listener in self._listeners:
-            listener(letter)
-
-    def subscribe(self, listener: Callable[[DeadLetter], None]) -> None:
-        """Call `listener` with every dead letter from now on; it must not raise."""
-        self._listeners.append(listener)
+    def empty(self) -> list[Envelope]:
+        """Take out everything, also what waits for room."""
+        left = [*self.queue, *(self.waiting or ())]
+        self.queue.clear()
+        self.waiting = None
+        return left

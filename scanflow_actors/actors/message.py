@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scanflow_actors.actors.ref import ActorRef
 
 R = TypeVar("R")
+
+Chain = tuple[tuple[str, int], ...]
+"""The exclusive handlers that wait for one request: path of each actor, and number of its handling."""
 
 
 class Request(Generic[R]):
@@ -29,26 +34,55 @@ class Request(Generic[R]):
     __slots__ = ()
 
 
-class Reply(Protocol):
+class Reply:
     """Where the one answer to a request goes: a waiting future here, or a link to another host."""
+
+    __slots__ = ("on_abandon",)
+
+    def __init__(self) -> None:
+        self.on_abandon: Callable[[], object] | None = None
+        """Set by whoever works on the request, to hear that nobody waits for the answer any more."""
 
     def resolve(self, value: Any) -> None:
         """Answer with a value; a no-op when nobody waits any more."""
+        raise NotImplementedError
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error; a no-op when nobody waits any more."""
+        raise NotImplementedError
+
+    def abandon(self) -> None:
+        """Say that nobody waits any more."""
+        if self.on_abandon is not None:
+            call, self.on_abandon = self.on_abandon, None
+            call()
 
 
 class Envelope:
     """A message on its way, with what the system needs to know of it."""
 
-    __slots__ = ("deadline", "message", "reply")
+    __slots__ = ("admission", "chain", "deadline", "message", "reply")
 
-    def __init__(self, message: Any, reply: Reply | None = None, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        message: Any,
+        reply: Reply | None = None,
+        deadline: float | None = None,
+        chain: Chain = (),
+        admission: Reply | None = None,
+    ) -> None:
         self.message = message
         self.reply = reply
         self.deadline = deadline
         """Instant on the loop's clock after which nobody waits, in seconds."""
+        self.chain = chain
+        self.admission = admission
+        """Answered once the message has its place in the mailbox: for `send`."""
+
+    @property
+    def asker(self) -> Reply | None:
+        """Whoever waits for a word on this message, its reply or its admission."""
+        return self.reply if self.reply is not None else self.admission
 
 
 class StopReason(Enum):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
+from scanflow_actors.actors.ask import ask, send
 from scanflow_actors.actors.message import Envelope, Request
-from scanflow_actors.errors import ActorError, AskTimeoutError
+from scanflow_actors.errors import ActorError, NotSerialisableError
 
 if TYPE_CHECKING:
     from scanflow_actors.actors.system import ActorSystem
@@ -28,7 +28,7 @@ class ActorRef:
     Refs are values: equal by system and path, and they travel in messages.
     """
 
-    __slots__ = ("_system", "path", "uid")
+    __slots__ = ("__weakref__", "_system", "path", "uid")
 
     def __init__(self, uid: str, path: str, system: ActorSystem | None = None) -> None:
         self.uid = uid
@@ -39,20 +39,48 @@ class ActorRef:
 
     def tell(self, message: Any) -> None:
         """Send and forget. Never blocks; a message that cannot arrive becomes a dead letter."""
-        self._attached().deliver(self.path, Envelope(message))
+        system = self._attached()
+        try:
+            message = system.prepare(message)
+        except NotSerialisableError:
+            system.not_serialisable(self.path, message)
+            return
+        system.deliver(self.path, Envelope(message))
+
+    async def send(self, message: Any, *, timeout_s: float | None = None) -> None:
+        """Send, and wait until the message has its place in the actor's mailbox.
+
+        With `Overflow.BLOCK` this waits while the mailbox is full: a fast sender goes at the pace of the
+        receiver. It says nothing of whether the message was handled.
+
+        Args:
+            message: Anything the actor receives; a reply, if there is one, is dropped.
+            timeout_s: Seconds to wait, > 0; None takes the system's default for `ask`.
+
+        Raises:
+            MailboxFullError: The mailbox is full, and its overflow is not `BLOCK`.
+            AskTimeoutError: No room in time, or no word from its host.
+            ActorStoppedError: The actor stopped before it took the message.
+            ActorNotFoundError: No actor has this path.
+            HostLostError: The actor's process died. The message may have been taken.
+        """
+        await send(self._attached(), self.path, message, timeout_s)
 
     async def ask(self, message: Request[R], *, timeout_s: float | None = None) -> R:
         """Send a request and wait for its one reply.
+
+        Inside a receiver the wait ends no later than the deadline of the message that is being handled.
 
         Args:
             message: Request whose type parameter is the type of the reply.
             timeout_s: Seconds to wait, > 0, on the event loop's clock; None takes the system's default.
 
         Returns:
-            The reply.
+            The reply. Arrays in it are read-only.
 
         Raises:
             AskTimeoutError: No reply in time. The request may still be processed.
+            AskCycleError: The actor waits, directly or through others, for the one that asks.
             ActorStoppedError: The actor stopped before it answered.
             ActorNotFoundError: No actor has this path.
             ActorFailedError: The handler crashed; its error is the cause.
@@ -64,24 +92,8 @@ class ActorRef:
         Source:
             Pekko typed, interaction patterns: request-response with ask.
         """
-        system = self._attached()
-        wait_s = system.settings.ask_timeout_s if timeout_s is None else timeout_s
-        if wait_s <= 0:
-            raise ValueError(f"timeout_s must be > 0; got {wait_s}")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[R] = loop.create_future()
-        reply = _FutureReply(future)
-        timer = loop.call_later(wait_s, self._expire, future, message, wait_s)
-        try:
-            system.deliver(self.path, Envelope(message, reply, loop.time() + wait_s))
-            return await future
-        finally:
-            timer.cancel()
-
-    def _expire(self, future: asyncio.Future[Any], message: Any, wait_s: float) -> None:
-        if not future.done():
-            kind = type(message).__name__
-            future.set_exception(AskTimeoutError(path=self.path, request=kind, timeout_s=wait_s))
+        reply: R = await ask(self._attached(), self.path, message, timeout_s)
+        return reply
 
     def _attached(self) -> ActorSystem:
         if self._system is None:
@@ -102,20 +114,3 @@ class ActorRef:
 
     def __repr__(self) -> str:
         return f"ActorRef({self.path})"
-
-
-class _FutureReply:
-    """The asker's end of a request inside one process."""
-
-    __slots__ = ("_future",)
-
-    def __init__(self, future: asyncio.Future[Any]) -> None:
-        self._future = future
-
-    def resolve(self, value: Any) -> None:
-        if not self._future.done():
-            self._future.set_result(value)
-
-    def fail(self, error: BaseException) -> None:
-        if not self._future.done():
-            self._future.set_exception(error)

@@ -6,9 +6,12 @@ Source: Erlang/OTP `supervisor` (restart intensity in a sliding window), Pekko `
 from __future__ import annotations
 
 import random
-from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Restart(Enum):
@@ -62,19 +65,29 @@ class RestartStrategy:
         if self.max_restarts < 0 or self.within_s <= 0:
             raise ValueError(f"needs max_restarts >= 0 and within_s > 0: {self}")
 
+    def survives(self, *, failed: bool) -> bool:
+        """Whether an end of this kind is followed by a new start, as long as the intensity allows."""
+        return self.restart is Restart.PERMANENT or (self.restart is Restart.TRANSIENT and failed)
+
 
 class RestartLog:
-    """The restarts of one actor so far, and the decision about the next one."""
+    """The restarts so far of one actor, or of one supervisor's children, and the decision about the next."""
 
-    __slots__ = ("_random", "_strategy", "_times")
+    __slots__ = ("_draw", "_strategy", "_times")
 
-    def __init__(self, strategy: RestartStrategy, seed: int | None = None) -> None:
+    def __init__(self, strategy: RestartStrategy, draw: Callable[[], float] = random.random) -> None:
+        """Start with no restarts.
+
+        Args:
+            strategy: How often and how fast.
+            draw: Random numbers in [0, 1) that spread the restarts of actors that failed together.
+        """
         self._strategy = strategy
-        self._times: deque[float] = deque()
-        self._random = random.Random(seed)  # noqa: S311 - spreads restarts, guards no secret
+        self._times: list[float] = []
+        self._draw = draw
 
     def decide(self, now_s: float, *, failed: bool) -> float | None:
-        """Decide what follows the end of the actor.
+        """Decide what follows the end of an actor.
 
         Args:
             now_s: Instant of the end, on any clock that never goes back.
@@ -83,14 +96,15 @@ class RestartLog:
         Returns:
             Seconds to wait before the restart, or None when the actor has ended for good.
         """
-        kind = self._strategy.restart
-        if kind is Restart.TEMPORARY or (kind is Restart.TRANSIENT and not failed):
-            return None
-        while self._times and self._times[0] <= now_s - self._strategy.within_s:
-            self._times.popleft()
+        return self.count(now_s) if self._strategy.survives(failed=failed) else None
+
+    def count(self, now_s: float) -> float | None:
+        """Count one restart: seconds to wait before it, or None when there were too many already."""
+        oldest = now_s - self._strategy.within_s
+        self._times = [time for time in self._times if time > oldest]
         if len(self._times) >= self._strategy.max_restarts:
             return None
-        delay_s = self._strategy.backoff.delay_s(len(self._times), self._random.random())
+        delay_s = self._strategy.backoff.delay_s(len(self._times), self._draw())
         self._times.append(now_s)
         return delay_s
 

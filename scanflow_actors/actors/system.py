@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from scanflow_actors.actors.cell import Cell
-from scanflow_actors.actors.mailbox import DeadLetters, DeadReason, MailboxSpec
+from scanflow_actors.actors.dead_letters import DeadLetters, DeadReason
+from scanflow_actors.actors.deadlines import Deadlines
+from scanflow_actors.actors.mailbox import MailboxSpec
 from scanflow_actors.actors.message import Envelope, Signal, StopReason, Terminated
+from scanflow_actors.actors.prepare import copied, frozen
 from scanflow_actors.actors.recipe import Recipe
 from scanflow_actors.actors.ref import ActorRef, attach
 from scanflow_actors.actors.supervision import RestartStrategy
-from scanflow_actors.errors import ActorNotFoundError, NameTakenError
+from scanflow_actors.errors import ActorNotFoundError, NameTakenError, SystemClosedError
 from scanflow_actors.settings import ActorSettings
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from scanflow_actors.actors.actor import Actor
-
-
-class Router(Protocol):
-    """Knows the actors that live in other processes. Each method says whether it took the matter."""
-
-    def forward(self, path: str, envelope: Envelope) -> bool:
-        """Bring a message to an actor elsewhere."""
-
-    def watch(self, watcher: ActorRef, target: ActorRef) -> bool:
-        """Have the end of an actor elsewhere told to `watcher`."""
-
-    def notify(self, watcher: ActorRef, signal: Signal) -> bool:
-        """Bring a signal to an actor elsewhere."""
+    from scanflow_actors.actors.router import Router
 
 
 class ActorSystem:
@@ -43,6 +35,9 @@ class ActorSystem:
             counter = await system.spawn(Counter, 0, name="counter")
             total = await counter.ask(Add(2))
     """
+
+    loop: asyncio.AbstractEventLoop
+    deadlines: Deadlines
 
     def __init__(
         self,
@@ -64,11 +59,22 @@ class ActorSystem:
         self.settings = settings or ActorSettings()
         self.uid = uid or f"{name}-{uuid.uuid4().hex[:12]}"
         self.dead_letters = DeadLetters(self.settings.dead_letters_kept)
+        self.prepare = copied if self.settings.serialise_messages else frozen
         self._router = router
         self._cells: dict[str, Cell] = {}
+        self._closing = False
+        with contextlib.suppress(RuntimeError):  # made before there is a loop: bound at its first use
+            self._bind()
         attach(self)
 
+    def _bind(self) -> None:
+        """Belong to the running event loop from the first use on."""
+        if not hasattr(self, "loop"):
+            self.loop = asyncio.get_running_loop()
+            self.deadlines = Deadlines(self.loop)
+
     async def __aenter__(self) -> Self:
+        self._bind()
         return self
 
     async def __aexit__(
@@ -103,7 +109,9 @@ class ActorSystem:
             NameTakenError: A living actor has this name.
             ActorFailedError: Its first start failed; the cause is chained.
             InvalidActorError: The class or the name cannot work.
+            SystemClosedError: The system is shutting down.
         """
+        self._bind()
         recipe = self.recipe(actor, args, name, mailbox, restart)
         path = f"/{name}"
         if path in self._cells:
@@ -114,8 +122,12 @@ class ActorSystem:
         """Address the top-level actor called `name`; whether it lives is seen by the first message."""
         return ActorRef(self.uid, f"/{name}", self)
 
-    async def stop(self, ref: ActorRef) -> None:
+    async def stop(self, ref: ActorRef, *, drain: bool = False) -> None:
         """Stop an actor of this process and wait until it has ended.
+
+        Args:
+            ref: Its address.
+            drain: Let it handle first what is in its mailbox; new messages are turned away.
 
         Raises:
             ActorNotFoundError: It does not live here.
@@ -123,12 +135,16 @@ class ActorSystem:
         cell = self._cells.get(ref.path)
         if cell is None:
             raise ActorNotFoundError(path=ref.path, known=self.names())
-        await asyncio.shield(cell.stop())
+        await asyncio.shield(cell.stop(drain=drain))
 
     async def shutdown(self) -> None:
-        """Stop all actors, the youngest first."""
+        """Start no more actors, then stop all, the youngest first; no task and no timer is left."""
+        self._bind()
+        self._closing = True
         for cell in reversed(tuple(self._cells.values())):
-            await asyncio.shield(cell.stop())
+            if cell.life.parent is None:
+                await asyncio.shield(cell.stop())
+        self.deadlines.close()
 
     def names(self) -> tuple[str, ...]:
         """Paths of the actors that live in this process."""
@@ -155,19 +171,21 @@ class ActorSystem:
 
     async def start_cell(self, cell: Cell) -> ActorRef:
         """Put a cell into the table and wait for its first start."""
-        self._cells[cell.ref.path] = cell
+        if self._closing:
+            raise SystemClosedError(system=self.name)
+        self._cells[cell.path] = cell
         cell.start()
-        await asyncio.shield(cell.started)
+        await asyncio.shield(cell.life.started)
         return cell.ref
 
     def forget(self, cell: Cell) -> None:
         """Take an ended cell out of the table: its name is free before its watchers hear of it."""
-        self._cells.pop(cell.ref.path, None)
+        self._cells.pop(cell.path, None)
 
     def ended(self, path: str) -> asyncio.Future[StopReason] | None:
         """The future that tells when a local actor has ended, or None when it does not live here."""
         cell = self._cells.get(path)
-        return None if cell is None else cell.ended
+        return None if cell is None else cell.life.ended
 
     def deliver(self, path: str, envelope: Envelope) -> None:
         """Bring a message to its actor, here or elsewhere, or to the dead letters."""
@@ -179,18 +197,30 @@ class ActorSystem:
 
     def undeliverable(self, path: str, envelope: Envelope) -> None:
         """Tell the asker, else the dead letters, that no actor has this path."""
-        if envelope.reply is None:
+        if envelope.asker is None:
             self.dead_letters.add(path, envelope.message, DeadReason.NOT_FOUND)
         else:
-            envelope.reply.fail(ActorNotFoundError(path=path, known=self.names()))
+            envelope.asker.fail(ActorNotFoundError(path=path, known=self.names()))
+
+    def not_serialisable(self, path: str, message: Any) -> None:
+        """Record a message that could not leave its process."""
+        self.dead_letters.add(path, message, DeadReason.NOT_SERIALISABLE)
 
     def watch(self, watcher: ActorRef, target: ActorRef) -> None:
         """Have the end of `target` told to `watcher`, once."""
         cell = self._cells.get(target.path)
         if cell is not None:
-            cell.watchers.add(watcher)
+            cell.life.watchers.add(watcher)
         elif self._router is None or not self._router.watch(watcher, target):
             self.notify(watcher, Terminated(target, StopReason.NOT_FOUND))
+
+    def unwatch(self, watcher: ActorRef, target: ActorRef) -> None:
+        """Forget a watch."""
+        cell = self._cells.get(target.path)
+        if cell is not None:
+            cell.life.watchers.discard(watcher)
+        elif self._router is not None:
+            self._router.unwatch(watcher, target)
 
     def notify(self, watcher: ActorRef, signal: Signal) -> None:
         """Hand a signal to an actor, here or elsewhere; one that has ended needs none."""

@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from scanflow_actors.actors.mailbox import DeadReason
+from scanflow_actors.actors.dead_letters import DeadReason
 from scanflow_actors.actors.message import Envelope, Reply, Signal, StopReason, Terminated
 from scanflow_actors.actors.system import ActorSystem
 from scanflow_actors.cluster.link import LinkSender
@@ -115,6 +115,10 @@ class Node:
             return False
         self.send(host, Notice(watcher, signal))
         return True
+
+    def unwatch(self, watcher: ActorRef, target: ActorRef) -> None:
+        """Forget a watch."""
+        self._watched[target].discard(watcher)
 
     # ------------------------------------------------------------------ outwards
 
@@ -278,12 +282,13 @@ class Node:
                 self.system.notify(watcher, Terminated(target, reason))
 
 
-class _RemoteReply:
+class _RemoteReply(Reply):
     """The answer to a letter goes back to the host that sent it."""
 
     __slots__ = ("_ask", "_host", "_node")
 
     def __init__(self, node: Node, host: str, ask: int) -> None:
+        super().__init__()
         self._node = node
         self._host = host
         self._ask = ask

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from scanflow_actors.actors.actor import Actor
-    from scanflow_actors.actors.mailbox import DeadLetters, MailboxSpec
+    from scanflow_actors.actors.dead_letters import DeadLetters
+    from scanflow_actors.actors.mailbox import MailboxSpec
     from scanflow_actors.actors.recipe import Recipe
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.actors.supervision import RestartStrategy

@@ -1,0 +1,119 @@
+"""One message, one receiver, one answer: runs a receiver and settles what becomes of its message."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from scanflow_actors.actors.dead_letters import DeadReason
+from scanflow_actors.actors.handling import CURRENT, Handling
+from scanflow_actors.errors import (
+    ActorFailedError,
+    ActorStoppedError,
+    AskCycleError,
+    AskTimeoutError,
+    MailboxFullError,
+    RejectError,
+    UnhandledMessageError,
+)
+
+if TYPE_CHECKING:
+    from scanflow_actors.actors.actor import Route
+    from scanflow_actors.actors.cell import Cell
+    from scanflow_actors.actors.message import Envelope
+
+
+async def invoke(cell: Cell, route: Route, handling: Handling) -> BaseException | None:
+    """Run a receiver and answer its asker.
+
+    Returns:
+        The error that the receiver failed with, for the supervisor; None when it did not.
+
+    Raises:
+        asyncio.CancelledError: The task that runs this was cancelled; the asker has been told.
+    """
+    envelope = handling.envelope
+    reply = envelope.reply
+    CURRENT.set(handling)
+    try:
+        if route.wants_context:
+            result = route.function(cell.life.actor, envelope.message, cell.life.context)
+        else:
+            result = route.function(cell.life.actor, envelope.message)
+        if route.is_async:
+            result = await result
+        if reply is not None:
+            reply.resolve(cell.system.prepare(result))
+    except RejectError as error:
+        if reply is None:
+            _dead(cell, envelope, DeadReason.UNHANDLED)
+        else:
+            reply.fail(error)
+    except asyncio.CancelledError as error:
+        if _task_is_cancelled():
+            turn_away(cell, envelope, DeadReason.STOPPED)
+            raise
+        return _report(cell, envelope, error)  # something that the receiver awaited was cancelled
+    except Exception as error:  # noqa: BLE001 - any error of a receiver goes to asker and supervisor
+        if isinstance(error, AskTimeoutError) and _is_expired(cell, envelope):
+            return None  # its asker had given up, and with it what was asked for it: no fault of the actor
+        return _report(cell, envelope, error)
+    finally:
+        handling.over = True
+    return None
+
+
+def _is_expired(cell: Cell, envelope: Envelope) -> bool:
+    return envelope.deadline is not None and envelope.deadline <= cell.system.loop.time()
+
+
+def _task_is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _report(cell: Cell, envelope: Envelope, error: BaseException) -> BaseException:
+    if envelope.reply is None:
+        _dead(cell, envelope, DeadReason.FAILED)
+    else:
+        envelope.reply.fail(failure(cell.path, type(envelope.message).__name__, error))
+    return error
+
+
+def failure(path: str, request: str, error: BaseException) -> ActorFailedError:
+    """Word what a failed receiver or start means for whoever waits for it; the cause is chained."""
+    reason = f"{type(error).__name__}: {error}"
+    failed = ActorFailedError(path=path, request=request, reason=reason)
+    failed.__cause__ = error
+    return failed
+
+
+def turn_away(cell: Cell, envelope: Envelope, reason: DeadReason) -> None:
+    """Tell whoever waits for this message, else the dead letters, that nobody handles it."""
+    asker = envelope.asker
+    if asker is None:
+        _dead(cell, envelope, reason)
+    elif reason is DeadReason.MAILBOX_FULL:
+        asker.fail(MailboxFullError(path=cell.path, capacity=cell.mailbox.capacity))
+    elif reason is DeadReason.UNHANDLED and envelope.reply is not None:
+        known = tuple(sorted(kind.__name__ for kind in cell.routes))
+        kind = type(envelope.message).__name__
+        asker.fail(UnhandledMessageError(path=cell.path, message=kind, known=known))
+    elif reason is DeadReason.STOPPED:
+        asker.fail(ActorStoppedError(path=cell.path))
+        if envelope.reply is None:  # admitted before: its sender has gone on
+            _dead(cell, envelope, reason)
+    else:
+        _dead(cell, envelope, reason)
+
+
+def turn_away_cycle(cell: Cell, envelope: Envelope) -> None:
+    """Tell the asker that it waits for itself."""
+    chain = tuple(path for path, _ in envelope.chain)
+    if envelope.reply is not None:
+        request = type(envelope.message).__name__
+        envelope.reply.fail(AskCycleError(path=cell.path, request=request, chain=chain))
+
+
+def _dead(cell: Cell, envelope: Envelope, reason: DeadReason) -> None:
+    cell.system.dead_letters.add(cell.path, envelope.message, reason)

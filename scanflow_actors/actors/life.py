@@ -1,0 +1,243 @@
+"""The life of one actor: start, failure, restart, end, and what it owns meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from scanflow_actors.actors.actor import Actor
+from scanflow_actors.actors.context import ActorContext
+from scanflow_actors.actors.dead_letters import DeadReason
+from scanflow_actors.actors.invoke import failure, turn_away
+from scanflow_actors.actors.message import ChildFailed, Signal, StopReason, Terminated
+from scanflow_actors.actors.overlap import cancel_all
+from scanflow_actors.actors.signals import Crash, Down, Inner, Start, State, Stop, Suspend
+from scanflow_actors.actors.supervision import RestartLog
+from scanflow_actors.errors import ActorFailedError, ActorStoppedError
+
+if TYPE_CHECKING:
+    from scanflow_actors.actors.cell import Cell
+    from scanflow_actors.actors.group import Group
+    from scanflow_actors.actors.ref import ActorRef
+
+_log = logging.getLogger(__name__)
+
+
+class Life:
+    """State of one actor beside its mailbox. All coroutines run in the task of its cell."""
+
+    __slots__ = (
+        "_cell",
+        "_restarts",
+        "_timer",
+        "actor",
+        "children",
+        "context",
+        "ended",
+        "group",
+        "parent",
+        "started",
+        "state",
+        "stopping",
+        "undecided",
+        "watchers",
+        "watching",
+    )
+
+    def __init__(self, cell: Cell, parent: Cell | None) -> None:
+        loop = cell.system.loop
+        self._cell = cell
+        self._restarts = RestartLog(cell.recipe.restart)
+        self._timer: asyncio.TimerHandle | None = None
+        self.parent = parent
+        self.state = State.NEW
+        self.stopping = False
+        self.undecided = False
+        """Whether its supervisor has yet to decide what follows its failure."""
+        self.actor: Actor | None = None
+        self.context: ActorContext | None = None
+        self.children: dict[str, Cell] = {}
+        self.group: Group | None = None
+        """Set for a supervisor: decides for the children."""
+        self.watchers: set[ActorRef] = set()
+        self.watching: set[ActorRef] = set()
+        self.started: asyncio.Future[None] = loop.create_future()
+        self.started.add_done_callback(_retrieve)
+        self.ended: asyncio.Future[StopReason] = loop.create_future()
+
+    async def on_signal(self, signal: Signal | Inner) -> None:
+        """Do what a signal says."""
+        if isinstance(signal, Start):
+            await self._start()
+        elif isinstance(signal, Stop):
+            await self._stop(own=signal.own)
+        elif isinstance(signal, Suspend):
+            await self._suspend(signal)
+        elif isinstance(signal, Crash):
+            if signal.context is self.context:
+                await self.fail(signal.error)
+        elif isinstance(signal, Down):
+            if self.group is not None:
+                await self._decide(self.group, signal)
+        elif self.actor is not None and self.context is not None:
+            await self._notice(signal, self.actor, self.context)
+
+    async def _notice(self, signal: Signal, actor: Actor, context: ActorContext) -> None:
+        if isinstance(signal, Terminated):
+            self.watching.discard(signal.ref)
+        try:
+            await actor.on_signal(signal, context)
+        except Exception as error:  # noqa: BLE001 - escalation: the error of a child fails its parent
+            await self.fail(error)
+
+    # ------------------------------------------------------------------ start
+
+    async def _start(self) -> None:
+        recipe = self._cell.recipe
+        self.context = context = ActorContext(self._cell)
+        try:
+            self.actor = recipe.actor(*recipe.args)
+            await self.actor.on_start(context)
+        except Exception as error:  # noqa: BLE001 - whatever a user's start raises is a failed start
+            if self.started.done():
+                await self.fail(error)
+            else:
+                await self.end(StopReason.FAILED, failure(self._cell.path, "its start", error))
+            return
+        if self.context is context:  # else it was abandoned meanwhile
+            self.state = State.RUNNING
+            if not self.started.done():
+                self.started.set_result(None)
+
+    def start_after(self, delay_s: float) -> None:
+        """Make a new instance after some seconds, unless it is stopped meanwhile."""
+        self._timer = self._cell.system.loop.call_later(delay_s, self._restart)
+
+    def _restart(self) -> None:
+        self._timer = None
+        if self.state is State.WAITING and not self.stopping:
+            self._cell.signal(Start())
+
+    # ------------------------------------------------------------------ failure
+
+    async def fail(self, error: BaseException) -> None:
+        """End the present instance because of an error, and have it decided what follows."""
+        self.state = State.WAITING
+        await self._down(error)
+
+    async def _stop(self, *, own: bool) -> None:
+        if own and not self.stopping and self._cell.recipe.restart.survives(failed=False):
+            self.state = State.WAITING
+            await self._down(None)
+        else:
+            await self.end(StopReason.NORMAL)
+
+    async def _down(self, error: BaseException | None) -> None:
+        parent = self.parent
+        failed = error is not None
+        if parent is not None and parent.life.group is not None and not self.stopping:
+            if self._cell.recipe.restart.survives(failed=failed):
+                self.undecided = True
+                await self._clear()
+                parent.signal(Down(self._cell, error))
+                return
+            delay_s = None
+        else:
+            now_s = self._cell.system.loop.time()
+            delay_s = None if self.stopping else self._restarts.decide(now_s, failed=failed)
+        self._log_down(error, delay_s)
+        if delay_s is None:
+            await self._end_down(error)
+            return
+        await self._clear()
+        self.start_after(delay_s)
+
+    def _log_down(self, error: BaseException | None, delay_s: float | None) -> None:
+        what = "ended" if error is None else f"failed ({type(error).__name__}: {error})"
+        then = "stays down" if delay_s is None else f"restarts in {delay_s:.3f} s"
+        _log.warning("%s %s; %s", self._cell.path, what, then)
+
+    async def _end_down(self, error: BaseException | None) -> None:
+        wanted = self.stopping
+        await self.end(StopReason.NORMAL if error is None else StopReason.FAILED)
+        if self.parent is not None and not wanted and error is not None:
+            self.parent.signal(ChildFailed(self._cell.ref, error))
+
+    async def _suspend(self, signal: Suspend) -> None:
+        self.state = State.WAITING
+        self.undecided = False
+        self._cell.step_off()
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._clear()
+        if not signal.done.done():
+            signal.done.set_result(None)
+
+    async def _decide(self, group: Group, down: Down) -> None:
+        if down.child.life.undecided and not await group.decide(down.child, down.error):
+            await self.fail(down.error or ActorStoppedError(path=down.child.path))
+
+    # ------------------------------------------------------------------ end
+
+    async def _clear(self) -> None:
+        """End the present instance: its calls, its tasks, its children, then its own `on_stop`."""
+        cell = self._cell
+        grace_s = cell.system.settings.stop_grace_s
+        context, actor = self.context, self.actor
+        self.context = self.actor = None
+        try:
+            if cell.overlap is not None:
+                await cell.overlap.close(grace_s)
+            if context is not None:
+                await context.close(grace_s)
+            for child in reversed(tuple(self.children.values())):
+                await asyncio.shield(child.stop())
+        finally:
+            if actor is not None and context is not None:
+                await self._let_go(actor, context, grace_s)
+
+    async def _let_go(self, actor: Actor, context: ActorContext, grace_s: float) -> None:
+        if type(actor).on_stop is not Actor.on_stop:
+            path = self._cell.path
+            task = asyncio.create_task(actor.on_stop(context), name=f"{path}:on_stop")
+            await asyncio.wait((task,), timeout=grace_s)
+            if not task.done():
+                await cancel_all((task,), grace_s)
+            elif not task.cancelled() and (error := task.exception()) is not None:
+                _log.error("%s: on_stop failed", path, exc_info=error)
+        await context.close(grace_s)
+
+    async def end(self, reason: StopReason, failed: ActorFailedError | None = None) -> None:
+        """End for good: the name is free before the watchers hear of it."""
+        cell = self._cell
+        self.stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._clear()
+        self.state = State.ENDED
+        cell.step_off()
+        for envelope in cell.mailbox.empty():
+            turn_away(cell, envelope, DeadReason.STOPPED)
+        if self.parent is not None:
+            self.parent.life.children.pop(cell.recipe.name, None)
+        cell.system.forget(cell)
+        self._tell_watchers(reason)
+        self.ended.set_result(reason)
+        if not self.started.done():
+            self.started.set_exception(failed or ActorStoppedError(path=cell.path))
+
+    def _tell_watchers(self, reason: StopReason) -> None:
+        system, ref = self._cell.system, self._cell.ref
+        for watcher in self.watchers:
+            system.notify(watcher, Terminated(ref, reason))
+        for target in self.watching:
+            system.unwatch(ref, target)
+        self.watchers.clear()
+        self.watching.clear()
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    """Keep asyncio from complaining when nobody awaits a start that failed."""
+    if not future.cancelled():
+        future.exception()

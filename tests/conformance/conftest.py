@@ -1,0 +1,73 @@
+"""The runtimes that the one suite runs over, and the stage that a test gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from scanflow_actors.actors import ActorSystem
+from scanflow_actors.cluster import Dedicated, Pooled, RayActorSystem
+from scanflow_actors.settings import ActorSettings, RaySettings, Settings
+from tests.stage import RUNTIMES, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ON_RAY = [pytest.mark.asyncio(loop_scope="session")]
+MARKS = {
+    "local": [pytest.mark.looptime],
+    "serialised": [pytest.mark.looptime],
+    "pooled": ON_RAY,
+    "dedicated": ON_RAY,
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "stage" in metafunc.fixturenames:
+        asked = metafunc.definition.get_closest_marker("runtimes")
+        names = asked.args if asked else RUNTIMES
+        metafunc.parametrize(
+            "stage", [pytest.param(name, marks=MARKS[name]) for name in names], indirect=True
+        )
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Stage:
+    fixture = {"local": "local_stage", "serialised": "serialised_stage", "pooled": "pooled_stage"}
+    made: Stage = request.getfixturevalue(fixture.get(request.param, "dedicated_stage"))
+    return made
+
+
+@pytest_asyncio.fixture
+async def local_stage() -> AsyncIterator[Stage]:
+    async with ActorSystem("local") as system:
+        yield Stage("local", system)
+
+
+@pytest_asyncio.fixture
+async def serialised_stage() -> AsyncIterator[Stage]:
+    async with ActorSystem("serialised", settings=ActorSettings(serialise_messages=True)) as system:
+        yield Stage("serialised", system)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def troupe_system(ray_session: None) -> AsyncIterator[RayActorSystem]:  # noqa: ARG001 - must run
+    settings = Settings(ray=RaySettings(standby_hosts=2))
+    async with RayActorSystem("conformance", settings=settings) as system:
+        yield system
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pooled_stage(troupe_system: RayActorSystem) -> AsyncIterator[Stage]:
+    stage = Stage("pooled", troupe_system, Pooled("light"))
+    yield stage
+    await stage.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def dedicated_stage(troupe_system: RayActorSystem) -> AsyncIterator[Stage]:
+    stage = Stage("dedicated", troupe_system, Dedicated())
+    yield stage
+    await stage.close()
