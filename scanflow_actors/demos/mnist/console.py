@@ -65,7 +65,9 @@ class ConsoleActor(Actor):
         at = datetime.fromisoformat(fact.at)
         mark = "[green]yes[/]" if fact.holds else "[dim]no [/]"
         who = f"{fact.agent:8} {fact.strategy:27}"
-        self._console.print(f"{_clock(at)}  {who} {mark}  {escape(fact.reason)}", highlight=False)
+        self._console.print(
+            f"{_clock(at)}  {who} {mark}  {escape(fact.reason)}", highlight=False, soft_wrap=True
+        )
 
     @receive
     def concluded(self, fact: Concluded) -> None:

@@ -55,6 +55,11 @@ class Lab:
         """The journal's file."""
         return self.folder / "journal.db"
 
+    @property
+    def base_images(self) -> Path:
+        """The digits that everything is made from, read once from their source."""
+        return self.folder / "digits.npz"
+
 
 def is_for_validation(base_image: int) -> bool:
     """Whether labelled samples of a base image validate models, or else train them: never both."""

@@ -8,6 +8,7 @@ import platform
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.table import Table
 
 from scanflow_actors.demos.mnist.figures import draw_interval, draw_roadmap
@@ -25,7 +26,9 @@ _RECORDED_PACKAGES = ("scanflow-actors", "ray", "mlflow", "torch", "numpy", "sci
 
 def print_table(console: Console, result: Result) -> None:
     """Print the table and what the team gained."""
-    table = Table(title="The stream, window by window", caption=_CAPTION, caption_justify="left")
+    table = Table(
+        title="The stream, window by window", caption=_CAPTION, caption_justify="left", box=box.SIMPLE_HEAD
+    )
     columns = (
         "window",
         "predictions",
@@ -33,7 +36,7 @@ def print_table(console: Console, result: Result) -> None:
         "picked",
         "labels",
         "accuracy",
-        "never retrained",
+        "never\nretrained",
         "version",
     )
     for column in columns:
@@ -72,7 +75,7 @@ _COLUMNS = (
     "picked",
     "labels",
     "accuracy",
-    "never retrained",
+    "never\nretrained",
     "version",
 )
 _CAPTION = (

@@ -11,7 +11,7 @@ from scanflow_actors.agents import Clock, Journal
 from scanflow_actors.cluster import LOCAL, RayActorSystem
 from scanflow_actors.demos.mnist import lab as names
 from scanflow_actors.demos.mnist.console import ConsoleActor, make_progress
-from scanflow_actors.demos.mnist.steps import open_knowledge, sets_of, store_window
+from scanflow_actors.demos.mnist.steps import open_knowledge, prepare_digits, sets_of, store_window
 from scanflow_actors.demos.mnist.stream import Schedule, make_window
 from scanflow_actors.demos.mnist.table import Summary, WindowRow, read_rows, summarise
 from scanflow_actors.demos.mnist.team import make_team
@@ -68,7 +68,7 @@ async def run(
         WorkflowFailedError: A workflow that the demo itself asked for failed.
         DataNotFoundError: The digits are not there.
     """
-    await asyncio.to_thread(sets_of, lab)  # the user's errors come before anything is started
+    await asyncio.to_thread(prepare_digits, lab)  # the user's errors come before anything is started
     await asyncio.to_thread(open_knowledge, lab.knowledge)
     progress = make_progress(console)
     with progress:

@@ -50,14 +50,26 @@ def open_knowledge(settings: KnowledgeSettings) -> KnowledgeBase:
     return KnowledgeBase(settings)
 
 
+def prepare_digits(lab: Lab) -> None:
+    """Read the base images from their source, once, and lay them down for the workers.
+
+    Raises:
+        DataNotFoundError: They are not there.
+    """
+    digits = load_digits(lab.digits, lab.digits_folder)
+    arrays: Arrays = {"images": digits.images, "labels": digits.labels, "ids": digits.ids}
+    lab.base_images.write_bytes(arrays_to_bytes(arrays))
+
+
 @lru_cache(maxsize=2)
-def _digits(source: Any, folder: Path | None) -> Digits:
-    return load_digits(source, folder)
+def _read_digits(path: Path) -> Digits:
+    arrays = arrays_from_bytes(path.read_bytes())
+    return Digits(images=arrays["images"], labels=arrays["labels"], ids=arrays["ids"])
 
 
 def all_digits(lab: Lab) -> Digits:
-    """Load the base images; a worker keeps them."""
-    return _digits(lab.digits, lab.digits_folder)
+    """Read the base images that `prepare_digits` laid down; a worker keeps them."""
+    return _read_digits(lab.base_images)
 
 
 def sets_of(lab: Lab) -> DigitSets:

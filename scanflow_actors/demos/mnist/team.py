@@ -36,14 +36,14 @@ def make_team(lab: Lab, clock: Clock, observer: ActorRef | None) -> Team:
 
     Each looks once an hour; when in the hour is set so that each finds what the one before it has done.
     """
-    tracking = Tracking(kind=PREDICTIONS, interval=every(hours=1, offset_s=20 * 60))
+    tracking = Tracking(kind=PREDICTIONS, interval=every(hours=1, offset_s=12 * 60))
     planning = Planning(
         model=MODEL,
         training=TRAINING,
         picked=PICKED,
         candidates=CANDIDATES,
-        retrain_interval=every(hours=1, offset_s=45 * 60),
-        update_interval=every(hours=1, offset_s=50 * 60),
+        retrain_interval=every(hours=1, offset_s=24 * 60),
+        update_interval=every(hours=1, offset_s=57 * 60),
     )
     return Team(
         members={
