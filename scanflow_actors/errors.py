@@ -23,6 +23,8 @@
     ├── InvalidTeamError               (ValueError)    a team or strategy that cannot work
     ├── InvalidArrayError              (ValueError)    an array of the wrong shape, dtype or range
     ├── WorkflowFailedError            a workflow ended without its result
+    ├── WorkflowStoppedError           somebody stopped a workflow
+    ├── ExecutorFailedError            one try of an executor has no result
     ├── UnknownWorkflowError           (LookupError)   no workflow has this name
     ├── ArtifactError                  (LookupError)   an artifact that is gone or altered
     ├── KnowledgeBaseError             (LookupError)   a run, experiment or version that is gone
@@ -231,6 +233,26 @@ class WorkflowFailedError(ScanflowError):
         self.executor = executor
         self.reason = reason
         super().__init__(f"workflow {workflow!r} failed in executor {executor!r}: {reason}")
+
+
+class WorkflowStoppedError(ScanflowError):
+    """Somebody stopped this run, or an executor that its result needs. Nobody is at fault."""
+
+    def __init__(self, *, workflow: str, run: str) -> None:
+        self.workflow = workflow
+        self.run = run
+        super().__init__(f"run {run!r} of workflow {workflow!r} was stopped; run it again to have its result")
+
+
+class ExecutorFailedError(ScanflowError):
+    """One try of an executor ended without a result. The executor, the reason and its log are named."""
+
+    def __init__(self, *, executor: str, reason: str, message: str, log: str) -> None:
+        self.executor = executor
+        self.reason = reason
+        self.message = message
+        self.log = log
+        super().__init__(f"executor {executor!r} failed ({reason}): {message}")
 
 
 class UnknownWorkflowError(ScanflowError, LookupError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -10,6 +11,11 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def pytest_configure() -> None:
+    """Say that there is no event loop, or looptime makes one for the first plain test and leaves it open."""
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session")

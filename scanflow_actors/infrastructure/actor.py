@@ -7,13 +7,25 @@ ledger. Primitives on the same target wait for each other, in the order in which
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Actor, receive
 from scanflow_actors.artifacts.knowledge import KnowledgeBase, KnowledgeSettings
 from scanflow_actors.errors import ScanflowError, UnknownWorkflowError
+from scanflow_actors.infrastructure.backend import Order
+from scanflow_actors.infrastructure.facts import (
+    ExecutorFailed,
+    Fact,
+    StepDone,
+    StepFailed,
+    WorkflowAdvanced,
+    WorkflowEnded,
+    WorkflowStarted,
+)
 from scanflow_actors.infrastructure.ledger import Ledger
+from scanflow_actors.infrastructure.turns import Turns
 from scanflow_actors.primitives import Outcome, Perform, RunWorkflow, UpgradeWorkflow
 
 if TYPE_CHECKING:
@@ -21,8 +33,10 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.actors.ref import ActorRef
-    from scanflow_actors.infrastructure.backend import Backend, StepDone
+    from scanflow_actors.infrastructure.backend import Backend
     from scanflow_actors.workflows.batch import BatchWorkflow
+
+_log = logging.getLogger(__name__)
 
 NAME = "infrastructure"
 """The name that agents find it by."""
@@ -40,31 +54,6 @@ class Infrastructure:
     """Gets a `WorkflowStarted`, a `WorkflowAdvanced` for each step and a `WorkflowEnded`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowStarted:
-    """Fact: a run of a workflow has begun."""
-
-    key: str
-    workflow: str
-    steps: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowAdvanced:
-    """Fact: an executor of a run has ended."""
-
-    key: str
-    step: StepDone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowEnded:
-    """Fact: a run of a workflow has ended, with its result or without."""
-
-    key: str
-    outcome: Outcome
-
-
 class InfrastructureActor(Actor):
     """Orders, deduplicates and records every primitive."""
 
@@ -72,13 +61,13 @@ class InfrastructureActor(Actor):
         self._parts = parts
         self._workflows = {workflow.name: workflow for workflow in parts.workflows}
         self._running: dict[str, asyncio.Future[Outcome]] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns = Turns()
+        self._knowledge: KnowledgeBase | None = None
 
     async def on_start(self, ctx: ActorContext) -> None:
-        """Open the ledger and the knowledge base."""
+        """Open the ledger."""
         del ctx
         self._ledger = await asyncio.to_thread(Ledger, self._parts.ledger)
-        self._knowledge = await asyncio.to_thread(KnowledgeBase, self._parts.knowledge)
 
     async def on_stop(self, ctx: ActorContext) -> None:
         """Close the ledger."""
@@ -102,16 +91,23 @@ class InfrastructureActor(Actor):
             future.cancel()  # a no-op unless this ended without an outcome
 
     async def _once(self, message: Perform) -> Outcome:
-        known = await asyncio.to_thread(self._ledger.outcome, message.key)
-        if known is not None:
-            return known
-        async with self._turns.setdefault(message.primitive.target, asyncio.Lock()):
-            try:
-                outcome = Outcome(is_success=True, result=await self._carry_out(message))
-            except ScanflowError as error:
-                outcome = Outcome(is_success=False, reason=str(error))
-        await asyncio.to_thread(self._ledger.record, message, outcome)
-        return outcome
+        with self._turns.ticket(message.primitive.target) as ticket:
+            known = await asyncio.to_thread(self._ledger.outcome, message.key)
+            if known is not None:
+                return known
+            await ticket.wait()
+            outcome = await self._outcome(message)
+            await asyncio.to_thread(self._ledger.record, message, outcome)
+            return outcome
+
+    async def _outcome(self, message: Perform) -> Outcome:
+        try:
+            return Outcome(is_success=True, result=await self._carry_out(message))
+        except ScanflowError as error:
+            return Outcome(is_success=False, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of the backend fails this primitive, not all others
+            _log.exception("%s failed", message.primitive.target)
+            return Outcome(is_success=False, reason=f"{type(error).__name__}: {error}")
 
     async def _carry_out(self, message: Perform) -> Any:
         primitive = message.primitive
@@ -121,8 +117,14 @@ class InfrastructureActor(Actor):
 
     async def _upgrade(self, primitive: UpgradeWorkflow) -> int:
         self._workflow(primitive.workflow)
-        await asyncio.to_thread(self._knowledge.promote, primitive.model, primitive.version)
+        await asyncio.to_thread(self._promote, primitive.model, primitive.version)
         return primitive.version
+
+    def _promote(self, model: str, version: int) -> None:
+        """Open the knowledge base only now: most primitives do without it, and opening it takes seconds."""
+        if self._knowledge is None:
+            self._knowledge = KnowledgeBase(self._parts.knowledge)
+        self._knowledge.promote(model, version)
 
     async def _run(self, key: str, primitive: RunWorkflow) -> Any:
         workflow = self._workflow(primitive.workflow)
@@ -130,18 +132,25 @@ class InfrastructureActor(Actor):
         if "key" in workflow.parameters:
             parameters.setdefault("key", key)
         workflow.check_parameters(parameters)
+
+        def report(step: StepDone | StepFailed) -> None:
+            if isinstance(step, StepDone):
+                self._tell(WorkflowAdvanced(key=key, step=step))
+            else:
+                self._tell(ExecutorFailed(key=key, workflow=workflow.name, failure=step))
+
         self._tell(WorkflowStarted(key=key, workflow=workflow.name, steps=len(workflow.executors)))
-        outcome = Outcome(is_success=False, reason="stopped")
+        outcome = Outcome(is_success=False, reason="the infrastructure stopped")
         try:
             result = await self._parts.backend.run_workflow(
-                workflow, parameters, lambda step: self._tell(WorkflowAdvanced(key=key, step=step))
+                Order(key=key, workflow=workflow, parameters=parameters, report=report)
             )
             outcome = Outcome(is_success=True)
-        except ScanflowError as error:
+        except Exception as error:
             outcome = Outcome(is_success=False, reason=str(error))
             raise
         finally:
-            self._tell(WorkflowEnded(key=key, outcome=outcome))
+            self._tell(WorkflowEnded(key=key, workflow=workflow.name, outcome=outcome))
         return result
 
     def _workflow(self, name: str) -> BatchWorkflow:
@@ -149,6 +158,6 @@ class InfrastructureActor(Actor):
             raise UnknownWorkflowError(workflow=name, known=tuple(sorted(self._workflows)))
         return self._workflows[name]
 
-    def _tell(self, fact: WorkflowStarted | WorkflowAdvanced | WorkflowEnded) -> None:
+    def _tell(self, fact: Fact) -> None:
         if self._parts.observer is not None:
             self._parts.observer.tell(fact)

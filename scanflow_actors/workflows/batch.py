@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.errors import InvalidWorkflowError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Executor:
-    """One step: a function and where its arguments come from."""
-
-    name: str
-    run: Callable[..., Any]
-    """A function of a module that the workers can import."""
-    needs: Mapping[str, str] = field(default_factory=dict)
-    """Argument → executor whose result it is."""
-    takes: Mapping[str, str] = field(default_factory=dict)
-    """Argument → parameter of the workflow, given with each run."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Argument → value, the same in every run."""
-    num_cpus: float = 1
-    """Logical CPUs that the step holds while it runs."""
+    from scanflow_actors.workflows.executor import Executor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +21,7 @@ class BatchWorkflow:
 
     Raises:
         InvalidWorkflowError: A cycle, a name that is unknown or there twice, an argument that is missing or
-            not taken. The place is named.
+            not taken, a number out of its range. The place is named.
     """
 
     name: str
@@ -52,10 +37,11 @@ class BatchWorkflow:
         if self.result not in names:
             raise self._invalid("result", f"no executor is called {self.result!r}; use one of {names}")
         for executor in self.executors:
-            self._check(executor, names)
+            self._check_sources(executor, names)
+            self._check_numbers(executor)
         self.ordered()
 
-    def _check(self, executor: Executor, names: list[str]) -> None:
+    def _check_sources(self, executor: Executor, names: list[str]) -> None:
         place = f"executor {executor.name!r}"
         for argument, source in executor.needs.items():
             if source not in names:
@@ -65,10 +51,26 @@ class BatchWorkflow:
         for argument in given:
             if given.count(argument) > 1:
                 raise self._invalid(place, f"argument {argument!r} comes from two sources; keep one")
+        if executor.over is not None and executor.over not in given:
+            raise self._invalid(place, f"over names {executor.over!r}, which is not one of {given}")
         try:
             inspect.signature(executor.run).bind(**dict.fromkeys(given))
         except TypeError as error:
             raise self._invalid(place, f"{error}; give it by needs, takes or options") from error
+
+    def _check_numbers(self, executor: Executor) -> None:
+        place = f"executor {executor.name!r}"
+        for field, value in (
+            ("num_cpus", executor.num_cpus),
+            ("num_gpus", executor.num_gpus),
+            ("retries.limit", executor.retries.limit),
+            ("retries.delay_s", executor.retries.delay_s),
+        ):
+            if value < 0:
+                raise self._invalid(place, f"{field} must be at least 0; got {value:g}")
+        for field, bound in (("timeout_s", executor.timeout_s), ("memory_bytes", executor.memory_bytes)):
+            if bound is not None and bound <= 0:
+                raise self._invalid(place, f"{field} must be above 0, or None for no bound; got {bound:g}")
 
     def ordered(self) -> tuple[Executor, ...]:
         """The executors, each after those it needs."""
@@ -80,6 +82,39 @@ class BatchWorkflow:
             raise self._invalid("executors", f"they need each other in a cycle: {path}; cut one") from error
         by_name = {executor.name: executor for executor in self.executors}
         return tuple(by_name[name] for name in order)
+
+    def executor(self, name: str) -> Executor:
+        """The executor called `name`.
+
+        Raises:
+            InvalidWorkflowError: There is none.
+        """
+        for executor in self.executors:
+            if executor.name == name:
+                return executor
+        known = [executor.name for executor in self.executors]
+        raise self._invalid("executors", f"no executor is called {name!r}; use one of {known}")
+
+    def dependants(self, name: str) -> frozenset[str]:
+        """Names of all executors that need `name`, directly or through others."""
+        found: set[str] = set()
+        for executor in self.ordered():
+            if found.union({name}).intersection(executor.needs.values()):
+                found.add(executor.name)
+        return frozenset(found)
+
+    def changed(self, executor: str | None, **fields: Any) -> BatchWorkflow:
+        """A copy in which fields of one executor, or of all, have other values.
+
+        Raises:
+            InvalidWorkflowError: No such executor, or the copy cannot work.
+        """
+        if executor is not None:
+            self.executor(executor)
+        changed = tuple(
+            replace(each, **fields) if executor in {None, each.name} else each for each in self.executors
+        )
+        return replace(self, executors=changed)
 
     @property
     def parameters(self) -> frozenset[str]:

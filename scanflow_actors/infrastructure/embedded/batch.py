@@ -6,67 +6,146 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import (
+    NodeDiedError,
+    OutOfMemoryError,
+    RayError,
+    RayTaskError,
+    TaskCancelledError,
+    TaskUnschedulableError,
+    WorkerCrashedError,
+)
 
-from scanflow_actors.errors import WorkflowFailedError
-from scanflow_actors.infrastructure.backend import StepDone
+from scanflow_actors.errors import ExecutorFailedError
+from scanflow_actors.infrastructure.facts import FailureReason
+from scanflow_actors.infrastructure.inprocess import timed_out
+from scanflow_actors.infrastructure.places import Places
+from scanflow_actors.infrastructure.runs import BatchRuns
+from scanflow_actors.infrastructure.work import work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from scanflow_actors.workflows.batch import BatchWorkflow, Executor
+    from scanflow_actors.infrastructure.backend import Order
+    from scanflow_actors.infrastructure.run import Call
+    from scanflow_actors.infrastructure.work import Report
+    from scanflow_actors.workflows.executor import Executor
+
+_REASONS: tuple[tuple[type[RayError], FailureReason], ...] = (
+    (OutOfMemoryError, FailureReason.OUT_OF_MEMORY),
+    (NodeDiedError, FailureReason.NODE_LOST),
+    (TaskUnschedulableError, FailureReason.UNSCHEDULABLE),
+    (RayTaskError, FailureReason.RAISED),  # around the function: its arguments or result do not pickle
+    (WorkerCrashedError, FailureReason.CRASHED),
+)
+
+
+_cluster_resources: Callable[[], dict[str, float]] = ray.cluster_resources  # ray leaves it untyped
 
 
 class EmbeddedBackend:
     """The backend of a laptop, and of a Ray cluster without Kubernetes' toolkits."""
 
-    async def run_workflow(
-        self,
-        workflow: BatchWorkflow,
-        parameters: Mapping[str, Any],
-        on_step: Callable[[StepDone], None],
-    ) -> Any:
+    def __init__(self, *, cache: Path | None = None) -> None:
+        """Make the backend; Ray must run by the time of the first workflow.
+
+        Args:
+            cache: Folder, shared by all nodes, for the results of cached executors; None caches nothing.
+        """
+        self._cache = cache
+        self._made: BatchRuns | None = None
+
+    @property
+    def _runs(self) -> BatchRuns:
+        if self._made is None:
+            self._made = BatchRuns(_RayTasks(self._cache))
+        return self._made
+
+    async def run_workflow(self, order: Order) -> Any:
         """Run a batch workflow; executors whose needs are met run in parallel."""
-        results: dict[str, Any] = {}
-        for executor in workflow.ordered():
-            arguments = {argument: results[source] for argument, source in executor.needs.items()}
-            arguments |= {argument: parameters[name] for argument, name in executor.takes.items()}
-            task = ray.remote(num_cpus=executor.num_cpus, max_retries=0)(executor.run)
-            results[executor.name] = task.options(name=f"{workflow.name}:{executor.name}").remote(
-                **arguments, **executor.options
-            )
-        try:
-            await self._follow(workflow, results, on_step)
-            return await _value(results[workflow.result])
-        finally:
-            for result in results.values():
-                ray.cancel(result)  # a no-op for those that have ended
+        return await self._runs.run(order)
 
-    async def _follow(
-        self, workflow: BatchWorkflow, results: Mapping[str, Any], on_step: Callable[[StepDone], None]
-    ) -> None:
-        """Report each executor as it ends; raise for the first that fails."""
 
-        async def ended(executor: Executor) -> Executor:
+@ray.remote(num_returns=2, max_retries=0)
+def _task(
+    executor: Executor, lists: Mapping[str, list[Any]], cache: Path | None, **arguments: Any
+) -> tuple[Any, Report]:
+    """What runs on the worker: two objects, so that the result need not move to be judged.
+
+    The report is last: where the result does not pickle, Ray stores an error for both.
+    """
+    gathered = {name: ray.get(handles) for name, handles in lists.items()}
+    report, result = work(executor, {**arguments, **gathered}, cache, is_alone=True)
+    return result, report
+
+
+class _RayTasks:
+    """Each call a Ray task; a handle is the `ObjectRef` of its result, or a list of them."""
+
+    def __init__(self, cache: Path | None) -> None:
+        self._cache = cache
+        # Twice the CPUs: while one half runs, Ray can already place the next.
+        self._places = Places(2 * max(1.0, float(_cluster_resources().get("CPU", 1))))
+
+    async def launch(self, call: Call) -> Any:
+        executor = call.executor
+        async with self._places.place(executor.num_cpus, executor.priority):
+            result_ref, report_ref = self._submit(call)
             try:
-                await _value(results[executor.name])
-            except Exception as error:  # noqa: BLE001 - an executor is a user's code: any error is its failure
-                cause = error.cause if isinstance(error, RayTaskError) else error
-                reason = f"{type(cause).__name__}: {cause}"
-                raise WorkflowFailedError(
-                    workflow=workflow.name, executor=executor.name, reason=reason
-                ) from cause
-            return executor
+                async with asyncio.timeout(executor.timeout_s):
+                    report: Report = await _value(report_ref)
+            except TimeoutError as error:
+                await _end(report_ref)
+                raise timed_out(call) from error
+            except asyncio.CancelledError:
+                await _end(report_ref)
+                raise
+            except RayError as error:
+                raise _failure(executor, error) from error
+        if report.reason is not None:
+            raise ExecutorFailedError(
+                executor=executor.name, reason=report.reason.value, message=report.message, log=report.log
+            )
+        return result_ref
 
-        waits = [asyncio.ensure_future(ended(executor)) for executor in workflow.ordered()]
-        try:
-            for done, wait in enumerate(asyncio.as_completed(waits), start=1):
-                executor = await wait
-                on_step(StepDone(executor=executor.name, done=done, total=len(waits)))
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+    def _submit(self, call: Call) -> Any:
+        executor = call.executor
+        lists = {name: value for name, value in call.arguments.items() if _is_refs(value)}
+        arguments = {name: value for name, value in call.arguments.items() if name not in lists}
+        options = {
+            "name": f"{call.workflow}:{executor.name}",
+            "num_cpus": executor.num_cpus,
+            "num_gpus": executor.num_gpus,
+            "memory": executor.memory_bytes,
+            "label_selector": dict(executor.affinity.labels) or None,
+        }
+        return _task.options(**options).remote(executor, lists, self._cache, **arguments)
+
+    async def value(self, handle: Any) -> Any:
+        if isinstance(handle, list):
+            return await asyncio.gather(*(_value(ref) for ref in handle))
+        return await _value(handle)
+
+
+def _is_refs(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], ray.ObjectRef)
+
+
+def _failure(executor: Executor, error: RayError) -> ExecutorFailedError:
+    reasons = (reason for kind, reason in _REASONS if isinstance(error, kind))
+    reason = next(reasons, FailureReason.CRASHED)
+    message = f"{type(error).__name__}: {error}"
+    return ExecutorFailedError(executor=executor.name, reason=reason.value, message=message, log="")
+
+
+async def _end(ref: Any) -> None:
+    """Kill the process of a call, also where it hangs in native code, and wait until it is gone."""
+    ray.cancel(ref, force=True)
+    try:
+        await _value(ref)
+    except (TaskCancelledError, WorkerCrashedError):
+        return  # that is what was asked for
 
 
 async def _value(ref: Any) -> Any:

@@ -1,0 +1,90 @@
+"""What the infrastructure tells those who want to hear it: facts about runs and their executors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scanflow_actors.primitives import Outcome
+
+
+class FailureReason(Enum):
+    """Why an executor failed."""
+
+    RAISED = "raised"
+    """Its function raised an exception: a bug, or input that it cannot take."""
+    OUT_OF_MEMORY = "out of memory"
+    """It allocated more than its bound, or the node had no more."""
+    TIMEOUT = "timeout"
+    """It took longer than it may."""
+    CRASHED = "crashed"
+    """Its process died."""
+    NODE_LOST = "node lost"
+    """The node that it ran on is gone."""
+    UNSCHEDULABLE = "unschedulable"
+    """No node has what it asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone:
+    """Progress of one run of a workflow: an executor has ended."""
+
+    executor: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed:
+    """An executor of one run has failed; perhaps it is tried again."""
+
+    executor: str
+    reason: FailureReason
+    message: str
+    """What went wrong, in words."""
+    log: str
+    """The end of what it printed and of its traceback; empty where the process died with it."""
+    attempt: int
+    """From 0."""
+    retry_in_s: float | None
+    """Seconds until it is tried again; None when it was the last try."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowStarted:
+    """Fact: a run of a workflow has begun."""
+
+    key: str
+    workflow: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowAdvanced:
+    """Fact: an executor of a run has ended."""
+
+    key: str
+    step: StepDone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorFailed:
+    """Fact: an executor of a run has failed."""
+
+    key: str
+    workflow: str
+    failure: StepFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowEnded:
+    """Fact: a run of a workflow has ended, with its result or without."""
+
+    key: str
+    outcome: Outcome
+    workflow: str = ""
+
+
+Fact = WorkflowStarted | WorkflowAdvanced | ExecutorFailed | WorkflowEnded

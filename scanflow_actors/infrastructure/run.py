@@ -1,0 +1,259 @@
+"""One run of a batch workflow, on any backend: which executor may start, is tried again, or must end.
+
+A backend brings a `Launcher`, which carries out one call of one executor. Everything that can be asked of a
+running workflow is decided here: stop it, stop or start one executor, give it another definition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Protocol
+
+from scanflow_actors.errors import ExecutorFailedError, WorkflowFailedError, WorkflowStoppedError
+from scanflow_actors.infrastructure.facts import FailureReason, StepDone, StepFailed
+
+if TYPE_CHECKING:
+    from scanflow_actors.infrastructure.backend import Order
+    from scanflow_actors.workflows.batch import BatchWorkflow
+    from scanflow_actors.workflows.executor import Executor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of one executor's function."""
+
+    run: str
+    workflow: str
+    executor: Executor
+    arguments: dict[str, Any]
+    """By name; what other executors made is in them as the launcher's handles."""
+
+
+class Launcher(Protocol):
+    """Carries out calls. A handle is the launcher's own way to name a result without moving it."""
+
+    async def launch(self, call: Call) -> Any:
+        """Carry out a call and return the handle of its result. Cancelled, it ends the call first.
+
+        Raises:
+            ExecutorFailedError: It has no result; why is said.
+        """
+
+    async def value(self, handle: Any) -> Any:
+        """The result behind a handle."""
+
+
+class State(Enum):
+    """Where an executor of a run stands."""
+
+    PENDING = auto()
+    RUNNING = auto()
+    DONE = auto()
+    STOPPED = auto()
+    """Somebody stopped it; what needs it is not run."""
+    FAILED = auto()
+
+
+class _Step:
+    """An executor of this run: its state, and its handle once it is done."""
+
+    def __init__(self) -> None:
+        self.state = State.PENDING
+        self.handle: Any = None
+        self.task: asyncio.Task[None] | None = None
+
+
+class BatchRun:
+    """Drives one run. All calls on one event loop."""
+
+    def __init__(self, order: Order, launcher: Launcher) -> None:
+        self.key = order.key
+        self.workflow = order.workflow
+        self._order = order
+        self._launcher = launcher
+        self._steps = {executor.name: _Step() for executor in order.workflow.executors}
+        self._moved = asyncio.Event()
+        self._failure: WorkflowFailedError | WorkflowStoppedError | None = None
+
+    async def result(self) -> Any:
+        """Run to the end.
+
+        Raises:
+            WorkflowFailedError: An executor failed for good.
+            WorkflowStoppedError: The run, or an executor that its result needs, was stopped.
+        """
+        try:
+            while self._failure is None and self._start_ready():
+                await self._moved.wait()
+                self._moved.clear()
+            if self._failure is not None:
+                raise self._failure
+            last = self._steps[self.workflow.result]
+            if last.state is not State.DONE:
+                raise WorkflowStoppedError(workflow=self.workflow.name, run=self.key)
+            return await self._launcher.value(last.handle)
+        finally:
+            await self._end(*self._steps)
+
+    def state(self, executor: str) -> State:
+        """Where an executor stands."""
+        return self._steps[executor].state
+
+    # ------------------------------------------------------------------ what may be asked of it
+
+    def stop(self) -> None:
+        """End the run; `result` raises."""
+        self._failure = WorkflowStoppedError(workflow=self.workflow.name, run=self.key)
+        self._moved.set()
+
+    async def stop_executor(self, name: str) -> None:
+        """End an executor, or never start it. What needs it is not run. No effect on one that is done."""
+        if self._steps[name].state is not State.DONE:
+            await self._end(name)
+            self._steps[name].state = State.STOPPED
+            self._moved.set()
+
+    async def start_executor(self, name: str) -> tuple[str, ...]:
+        """Run an executor, and then what needs it, in this run once more: also if it is done or stopped.
+
+        Returns:
+            The executors that begin anew.
+        """
+        return await self._renew({name})
+
+    async def adopt(self, workflow: BatchWorkflow) -> tuple[str, ...]:
+        """Go on by another definition: the run ends with the result that it gives.
+
+        An executor that does something else now (its function or arguments) runs again with all that need
+        it; one that runs, and needs other resources or another place, is started again there.
+
+        Returns:
+            The executors that begin anew.
+        """
+        workflow.check_parameters(self._order.parameters)
+        before = {executor.name: executor for executor in self.workflow.executors}
+        after = {executor.name: executor for executor in workflow.executors}
+        gone = before.keys() - after.keys()
+        await self._end(*gone)
+        self.workflow = workflow
+        self._steps = {name: self._steps.get(name) or _Step() for name in after}
+        return await self._renew(
+            {
+                name
+                for name in before.keys() & after.keys()
+                if before[name] != after[name]
+                and (_does_other(before[name], after[name]) or self._steps[name].state is State.RUNNING)
+            }
+        )
+
+    async def _renew(self, names: set[str]) -> tuple[str, ...]:
+        all_names = names.union(*(self.workflow.dependants(name) for name in names))
+        anew = [name for name in all_names if self._steps[name].state is not State.PENDING]
+        await self._end(*anew)
+        for name in anew:
+            self._steps[name] = _Step()
+        self._moved.set()
+        return tuple(sorted(anew))
+
+    # ------------------------------------------------------------------ how it goes on
+
+    def _start_ready(self) -> bool:
+        """Start all executors whose needs are met; say whether anything runs."""
+        ready = [
+            executor
+            for executor in self.workflow.executors
+            if self._steps[executor.name].state is State.PENDING
+            and all(self._steps[source].state is State.DONE for source in executor.needs.values())
+        ]
+        for executor in sorted(ready, key=lambda each: -each.priority):
+            step = self._steps[executor.name]
+            step.state = State.RUNNING
+            step.task = asyncio.create_task(self._carry_out(executor, step), name=executor.name)
+        return any(step.state is State.RUNNING for step in self._steps.values())
+
+    async def _carry_out(self, executor: Executor, step: _Step) -> None:
+        try:
+            step.handle = await self._tried(executor)
+        except ExecutorFailedError as error:
+            step.state = State.FAILED
+            reason = f"{error.reason}: {error.message}" if error.reason != "raised" else error.message
+            self._failure = WorkflowFailedError(
+                workflow=self.workflow.name, executor=executor.name, reason=reason
+            )
+            self._failure.__cause__ = error
+        else:
+            step.state = State.DONE
+            done = sum(each.state is State.DONE for each in self._steps.values())
+            self._order.report(StepDone(executor=executor.name, done=done, total=len(self._steps)))
+        self._moved.set()
+
+    async def _tried(self, executor: Executor) -> Any:
+        attempt = 0
+        while True:
+            try:
+                return await self._called(executor)
+            except ExecutorFailedError as error:
+                is_last = attempt >= executor.retries.limit
+                wait_s = None if is_last else executor.retries.wait_s(attempt)
+                self._order.report(_failed(executor, error, attempt, wait_s))
+                if wait_s is None:
+                    raise
+            await asyncio.sleep(wait_s)
+            attempt += 1
+
+    async def _called(self, executor: Executor) -> Any:
+        arguments = {argument: self._steps[name].handle for argument, name in executor.needs.items()}
+        arguments |= {argument: self._order.parameters[name] for argument, name in executor.takes.items()}
+        arguments |= executor.options
+        if executor.over is None:
+            return await self._launch(executor, arguments)
+        items = arguments[executor.over]
+        if executor.over in executor.needs:
+            items = await self._launcher.value(items)
+        calls = (self._launch(executor, arguments | {executor.over: item}) for item in items)
+        return await _all(calls)
+
+    async def _launch(self, executor: Executor, arguments: dict[str, Any]) -> Any:
+        call = Call(run=self.key, workflow=self.workflow.name, executor=executor, arguments=arguments)
+        return await self._launcher.launch(call)
+
+    async def _end(self, *names: str) -> None:
+        """End what runs of these, and wait until it has ended."""
+        tasks = [task for name in names if (task := self._steps[name].task) is not None and not task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _all(calls: Any) -> list[Any]:
+    """The handles of all calls, in order; the first that fails ends the others."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _failed(
+    executor: Executor, error: ExecutorFailedError, attempt: int, retry_in_s: float | None
+) -> StepFailed:
+    return StepFailed(
+        executor=executor.name,
+        reason=FailureReason(error.reason),
+        message=error.message,
+        log=error.log,
+        attempt=attempt,
+        retry_in_s=retry_in_s,
+    )
+
+
+def _does_other(before: Executor, after: Executor) -> bool:
+    """Whether the executor computes something else, not merely elsewhere or with other means."""
+    return any(
+        getattr(before, field) != getattr(after, field)
+        for field in ("run", "needs", "takes", "options", "over", "environment")
+    )

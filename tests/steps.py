@@ -1,0 +1,124 @@
+"""Functions that executors of tests run: importable, since other processes must find them."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Probe(asyncio.DatagramProtocol):
+    """Hears what executors say, from any process."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self._changed = asyncio.Event()
+
+    @classmethod
+    async def listening(cls) -> Self:
+        transport, probe = await asyncio.get_running_loop().create_datagram_endpoint(
+            cls, local_addr=("127.0.0.1", 0)
+        )
+        probe._transport = transport
+        probe.port = transport.get_extra_info("sockname")[1]
+        return probe
+
+    port: int
+    _transport: asyncio.DatagramTransport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        del addr
+        self.heard.append(data.decode())
+        self._changed.set()
+
+    async def hears(self, text: str, times: int = 1) -> None:
+        """Wait until `text` was said so many times."""
+        async with asyncio.timeout(60):
+            while self.heard.count(text) < times:
+                self._changed.clear()
+                await self._changed.wait()
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class Gate:
+    """Holds back the executors that `hold` at it, until it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self._file = path.open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def open(self) -> None:
+        self._file.close()
+
+
+def say(port: int, text: str) -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(text.encode(), ("127.0.0.1", port))
+    return text
+
+
+def hold(port: int, gate: str, text: str) -> str:
+    """Say that it runs, and wait for the gate to open."""
+    say(port, text)
+    with open(gate) as file:  # noqa: PTH123 - a path that travelled as text
+        fcntl.flock(file, fcntl.LOCK_SH)
+    return text
+
+
+def one() -> int:
+    return 1
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def fail(message: str) -> None:
+    print("before it failed")  # noqa: T201 - is to be found in the log
+    raise ValueError(message)
+
+
+def fail_first(port: int, marker: str) -> str:
+    """Fail the first time, and never again."""
+    try:
+        os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return say(port, "worked")
+    say(port, "failed")
+    raise ConnectionError("not yet")
+
+
+def crash() -> None:
+    os.abort()
+
+
+def allocate(size_bytes: int) -> int:
+    return len(bytearray(size_bytes))
+
+
+def environment(name: str) -> str:
+    return os.environ.get(name, "")
+
+
+def numbers(count: int) -> list[int]:
+    return list(range(count))
+
+
+def total(parts: list[int]) -> int:
+    return sum(parts)
+
+
+def unpicklable() -> Any:
+    return socket.socket()
