@@ -8,6 +8,7 @@ was decided and not concluded, under the same keys.
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -80,25 +81,30 @@ class Agent(Actor):
     def __init__(self, charge: Charge) -> None:
         self.charge = charge
         self._acting: dict[str, asyncio.Lock] = {}
+        self._opened = ExitStack()
 
     async def on_start(self, ctx: ActorContext) -> None:
         """Open the journal, take up what was not concluded, and set the first timers."""
-        self._journal = await asyncio.to_thread(Journal, self.charge.journal)
+        self._journal = await asyncio.to_thread(self.open_journal)
+        self._opened.callback(self._journal.close)
         self._knowledge: KnowledgeBase | None = None
         if self.charge.knowledge is not None:
             self._knowledge = await asyncio.to_thread(KnowledgeBase, self.charge.knowledge)
         self._strategies = {strategy.name: strategy for strategy in self.strategies}
-        self._memories: dict[str, Memory] = {}
+        self._memories = await asyncio.to_thread(self._recall)
         for strategy in self.strategies:
-            self._memories[strategy.name] = await self._recall(strategy)
             self._schedule(strategy, ctx)
         for decision in await asyncio.to_thread(self._journal.pending, self.charge.name):
             self._act(decision, ctx)
 
     async def on_stop(self, ctx: ActorContext) -> None:
-        """Close the journal."""
+        """Close the journal, if it could be opened."""
         del ctx
-        self._journal.close()
+        self._opened.close()
+
+    def open_journal(self) -> Journal:
+        """Open the journal that the team shares; called in a thread, at each start."""
+        return Journal(self.charge.journal)
 
     # ------------------------------------------------------------------ events
 
@@ -109,23 +115,35 @@ class Agent(Actor):
         fired = [strategy for strategy in self.strategies if waits_for(strategy.when, kind)]
         if not fired:
             raise RejectError(f"{self.charge.name} has no strategy that waits for {kind.__name__}")
-        is_new = False
-        for strategy in fired:
-            event = Received(message_type=kind, instant=self.charge.clock.now())
-            state, fires = strategy.when.step(self._memories[strategy.name].trigger_state, event)
-            memory = replace(self._memories[strategy.name], trigger_state=state)
-            if fires:
-                is_new |= await self._decide(strategy, memory, ctx, event_id=call.key, call=call)
-            else:
-                await self._remember(strategy, memory)
-        return Accepted(is_new=is_new)
+        answers = [await self._take(call, strategy, ctx) for strategy in fired]
+        return Accepted(is_new=any(answers))
+
+    async def _take(self, call: Call, strategy: Strategy, ctx: ActorContext) -> bool:
+        """Let one strategy step; False when it has had this call before."""
+        memory = self._memories[strategy.name]
+        if call.key in memory.calls:
+            return False
+        event = Received(message_type=type(call.message), instant=self.charge.clock.now())
+        state, fires = strategy.when.step(memory.trigger_state, event)
+        calls = (*memory.calls, call.key)[-self.charge.settings.calls_kept :]
+        memory = replace(memory, trigger_state=state, calls=calls)
+        if fires:
+            return await self._decide(strategy, memory, ctx, event_id=call.key, call=call)
+        await self._remember(strategy, memory)
+        return True
 
     @receive
     async def _woken(self, wake: _Wake, ctx: ActorContext) -> None:
         """Deal with the instants of a strategy that have come, then wait for the next."""
         strategy = self._strategies[wake.strategy]
         memory = self._memories[strategy.name]
-        todo = due(strategy.when, last=_last_fire(memory), now=self.charge.clock.now())
+        todo = due(
+            strategy.when,
+            last=_last_fire(memory),
+            now=self.charge.clock.now(),
+            misfire=strategy.misfire,
+            max_lateness_s=strategy.max_lateness_s,
+        )
         state = strategy.when.skip(memory.trigger_state, todo.since)
         memory = replace(memory, trigger_state=state, last_fire=todo.until.isoformat())
         for instant in todo.instants:
@@ -164,7 +182,7 @@ class Agent(Actor):
             id=decision_id,
             agent=self.charge.name,
             strategy=strategy.name,
-            cause=None if call is None else call.key.rpartition("#")[0],
+            cause=None if call is None else call.cause,
             trace=decision_id if call is None else call.trace,
             at=self.charge.clock.now().isoformat(timespec="seconds"),
             holds=verdict.holds,
@@ -190,17 +208,23 @@ class Agent(Actor):
         async with asyncio.timeout(self.charge.settings.sense_timeout_s):
             return await asyncio.to_thread(strategy.sense.read, sight)
 
-    async def _recall(self, strategy: Strategy) -> Memory:
-        memory = await asyncio.to_thread(self._journal.memory, self.charge.name, strategy.name)
-        if memory.last_fire is None:
-            now = self.charge.clock.now()
-            state = strategy.when.initial_state(now)
-            memory = replace(memory, trigger_state=state, last_fire=now.isoformat())
-        return memory
+    def _recall(self) -> dict[str, Memory]:
+        """What each strategy remembers; those that are new start now, which is written down."""
+        agent, now = self.charge.name, self.charge.clock.now()
+        memories = {name: self._journal.memory(agent, name) for name in self._strategies}
+        new = {
+            name: Memory(
+                trigger_state=self._strategies[name].when.initial_state(now), last_fire=now.isoformat()
+            )
+            for name, memory in memories.items()
+            if memory.last_fire is None
+        }
+        self._journal.remember(agent, new)
+        return memories | new
 
     async def _remember(self, strategy: Strategy, memory: Memory) -> None:
         if memory != self._memories[strategy.name]:
-            await asyncio.to_thread(self._journal.remember, self.charge.name, strategy.name, memory)
+            await asyncio.to_thread(self._journal.remember, self.charge.name, {strategy.name: memory})
             self._memories[strategy.name] = memory
 
     # ------------------------------------------------------------------ acting

@@ -20,9 +20,10 @@ import cloudpickle
 
 from scanflow_actors.agents.plain import plain
 from scanflow_actors.errors import JournalError
+from scanflow_actors.infrastructure.database import open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from scanflow_actors.agents.strategy import Effect
@@ -85,6 +86,8 @@ class Memory:
     trigger_state: Any = None
     last_fire: str | None = None
     """The last instant dealt with, ISO 8601."""
+    calls: tuple[str, ...] = ()
+    """Keys of the latest calls that were taken: one that is repeated is no event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +122,8 @@ class Journal:
         self.path = path
         self._lock = threading.Lock()
         try:
-            self._database = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
-            self._database.execute("pragma journal_mode = wal")
-            self._database.execute("pragma synchronous = full")
-            self._database.executescript(_SCHEMA)
-        except sqlite3.Error as error:
+            self._database = open_database(path, _SCHEMA)
+        except (sqlite3.Error, OSError) as error:
             raise JournalError(f"cannot open the journal {path}: {error}; check the folder") from error
 
     # ------------------------------------------------------------------ writing
@@ -151,10 +151,11 @@ class Journal:
                 )
             return True
 
-    def remember(self, agent: str, strategy: str, memory: Memory) -> None:
-        """Write what a strategy remembers after a look that decided nothing."""
+    def remember(self, agent: str, memories: Mapping[str, Memory]) -> None:
+        """Write what strategies of an agent remember, after a look that decided nothing."""
         with self._transaction():
-            self._remember(agent, strategy, memory)
+            for strategy, memory in memories.items():
+                self._remember(agent, strategy, memory)
 
     def attempt(self, decision: Decision, reason: str) -> None:
         """Write that an effect was tried in vain and will be tried again."""
@@ -184,19 +185,13 @@ class Journal:
 
     def pending(self, agent: str | None = None) -> tuple[Decision, ...]:
         """Decisions whose effects were not concluded, the earliest first; of one agent or of all."""
-        with self._lock:
-            rows = self._database.execute(
-                "select body from pending where ? is null or agent = ? order by rowid", (agent, agent)
-            ).fetchall()
+        rows = self._all("select body from pending where ? is null or agent = ? order by rowid", agent, agent)
         return tuple(pickle.loads(row[0]) for row in rows)
 
     def entries(self, *, trace: str | None = None, after: int = 0) -> tuple[Entry, ...]:
         """Lines of the journal in order, of one chain or all, after a given number."""
-        with self._lock:
-            rows = self._database.execute(
-                "select * from entry where (? is null or trace = ?) and seq > ? order by seq",
-                (trace, trace, after),
-            ).fetchall()
+        query = "select * from entry where (? is null or trace = ?) and seq > ? order by seq"
+        rows = self._all(query, trace, trace, after)
         return tuple(_entry_of(row) for row in rows)
 
     def close(self) -> None:
@@ -234,8 +229,15 @@ class Journal:
         )
 
     def _one(self, query: str, *values: Any) -> Any:
-        with self._lock:
-            return self._database.execute(query, values).fetchone()
+        rows = self._all(query, *values)
+        return rows[0] if rows else None
+
+    def _all(self, query: str, *values: Any) -> list[Any]:
+        try:
+            with self._lock:
+                return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(f"cannot read the journal {self.path}: {error}") from error
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._database, self._lock, self.path)
@@ -261,6 +263,8 @@ class _Transaction:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
             self._database.execute("commit" if error is None else "rollback")
+        except sqlite3.Error as failure:
+            raise JournalError(f"cannot write the journal {self._path}: {failure}") from failure
         finally:
             self._lock.release()
         if isinstance(error, sqlite3.Error):

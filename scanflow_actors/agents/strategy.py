@@ -10,6 +10,7 @@ from scanflow_actors.agents.constraint import ALWAYS, Constraint
 from scanflow_actors.agents.sensor import MESSAGE, Sensor
 from scanflow_actors.triggers.call_receive import CallReceiveTrigger
 from scanflow_actors.triggers.combination import Combination
+from scanflow_actors.triggers.misfire import Misfire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,10 @@ class Strategy:
     then: Action
     sense: Sensor = MESSAGE
     given: Constraint = ALWAYS
+    misfire: Misfire = Misfire.ONCE
+    """What becomes of instants that passed while the agent was down or busy."""
+    max_lateness_s: float | None = None
+    """Instants older than this many seconds are given up; None for no limit."""
 
 
 def call(agent: str, message_type: type, make: Callable[[Any], Any]) -> Action:
@@ -103,3 +108,8 @@ class Call(Request[Accepted]):
     key: str
     trace: str
     """The first decision of the chain."""
+
+    @property
+    def cause(self) -> str | None:
+        """The decision that it comes from; None when a person or a program outside calls."""
+        return self.key.rpartition("#")[0] or None

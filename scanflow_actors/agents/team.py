@@ -10,7 +10,7 @@ from scanflow_actors.actors.supervision import Backoff, Restart, RestartStrategy
 from scanflow_actors.agents.agent import Agent, Charge
 from scanflow_actors.agents.clock import Clock
 from scanflow_actors.agents.journal import Journal
-from scanflow_actors.agents.strategy import waits_for
+from scanflow_actors.agents.strategy import awaited, waits_for
 from scanflow_actors.errors import InvalidTeamError
 from scanflow_actors.settings import AgentSettings
 
@@ -77,7 +77,7 @@ class Team:
             InvalidTeamError: A strategy cannot work; the place is named and nothing was started.
             ActorFailedError: An agent could not start.
         """
-        self.check()
+        await asyncio.to_thread(self.check)
         refs = await asyncio.gather(
             *(
                 system.spawn(member.agent, self._charge(name), *member.args, name=name, restart=RESTART)
@@ -91,7 +91,7 @@ class Team:
 
         Raises:
             InvalidTeamError: Two strategies of an agent have one name, or a strategy calls an agent that is
-                not there or does not wait for that type of message.
+                not there or does not wait for that type of message, or a trigger will never fire.
         """
         strategies = {
             name: member.agent(self._charge(name), *member.args).strategies
@@ -105,7 +105,30 @@ class Team:
                         place=f"agent {agent!r}", problem=f"two strategies are called {name!r}; rename one"
                     )
             for strategy in owned:
-                _check_calls(f"agent {agent!r}, strategy {strategy.name!r}", strategy, strategies)
+                place = f"agent {agent!r}, strategy {strategy.name!r}"
+                _check_calls(place, strategy, strategies)
+                self._check_trigger(place, agent, strategy)
+
+    def _check_trigger(self, place: str, agent: str, strategy: Strategy) -> None:
+        """Refuse a trigger whose last instant has passed, unless the strategy was running before that."""
+        now = self.clock.now()
+        if awaited(strategy.when) or strategy.when.next_fire(now) is not None:
+            return
+        if not self._has_run(agent, strategy.name):
+            last = strategy.when.last_fire(now)
+            problem = f"its trigger is in the past: now is {now.isoformat(timespec='seconds')}"
+            if last is not None:
+                problem += f", and it last fires at {last.isoformat(timespec='seconds')}"
+            raise InvalidTeamError(place=place, problem=f"{problem}; choose a later instant")
+
+    def _has_run(self, agent: str, strategy: str) -> bool:
+        if not self.journal.exists():
+            return False
+        journal = Journal(self.journal)
+        try:
+            return journal.memory(agent, strategy).last_fire is not None
+        finally:
+            journal.close()
 
     def _charge(self, name: str) -> Charge:
         return Charge(

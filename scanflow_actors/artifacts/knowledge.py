@@ -107,7 +107,7 @@ class KnowledgeBase:
             KnowledgeBaseError: The store cannot be written.
         """
         with self._translated(f"run {key}", "check that the store can be written"):
-            known = self._search(kind, f"tags.`{KEY}` = '{_quoted(key)}'")
+            known = self._search(kind, f"tags.`{KEY}` = {_quoted(key)}")
             if known:
                 return known[0]
             tags = {KIND: kind, KEY: key}
@@ -135,7 +135,7 @@ class KnowledgeBase:
 
     def runs(self, kind: str, **params: Any) -> tuple[RunRecord, ...]:
         """Read all finished runs of a kind, the earliest first, perhaps only those with given params."""
-        clauses = [f"params.`{name}` = '{_quoted(str(value))}'" for name, value in params.items()]
+        clauses = [f"params.`{name}` = {_quoted(str(value))}" for name, value in params.items()]
         with self._translated(f"runs of kind {kind}", "check that the store can be read"):
             return self._search(kind, *clauses)
 
@@ -156,7 +156,7 @@ class KnowledgeBase:
         return RunsSeen(runs=fresh, watermark=mark.covering(fresh))
 
     def _search(self, kind: str, *clauses: str) -> tuple[RunRecord, ...]:
-        filters = [f"tags.`{KIND}` = '{_quoted(kind)}'", "attributes.status = 'FINISHED'", *clauses]
+        filters = [f"tags.`{KIND}` = {_quoted(kind)}", "attributes.status = 'FINISHED'", *clauses]
         found: list[RunRecord] = []
         token = None
         while True:
@@ -216,7 +216,7 @@ class KnowledgeBase:
         with self._translated(f"model {model}", "check that the store can be written"):
             with contextlib.suppress(MlflowException):  # it exists already
                 self._client.create_registered_model(model)
-            for version in self._client.search_model_versions(f"name = '{_quoted(model)}'"):
+            for version in self._client.search_model_versions(f"name = {_quoted(model)}"):
                 if version.run_id == run.id:
                     return int(version.version)
             tags = {name: repr(float(score)) for name, score in (scores or {}).items()}
@@ -276,4 +276,8 @@ def _record_of(run: Run) -> RunRecord:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("'", "''")
+    """Write a text in MLflow's filter language, which has two kinds of quotes and no escape."""
+    for quote in "'\"":
+        if quote not in text:
+            return f"{quote}{text}{quote}"
+    raise MlflowException(f"{text!r} cannot be searched for: it holds both kinds of quotes; use one")

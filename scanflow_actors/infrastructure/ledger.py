@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
-import sqlite3
 import time
 from typing import TYPE_CHECKING
 
 import cloudpickle
+
+from scanflow_actors.infrastructure.database import open_database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +33,7 @@ class Ledger:
     """A table in the journal's database. Methods block for a disk write."""
 
     def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
-        self._database.execute("pragma journal_mode = wal")
-        self._database.execute("pragma synchronous = full")
-        self._database.execute(_SCHEMA)
+        self._database = open_database(path, _SCHEMA)
 
     def outcome(self, key: str) -> Outcome | None:
         """What became of the primitive with this key, or None when it was never finished."""

@@ -1,0 +1,3 @@
+from tests.knowledge import knowledge, knowledge_settings, migrated_store
+
+__all__ = ["knowledge", "knowledge_settings", "migrated_store"]
