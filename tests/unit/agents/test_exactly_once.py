@@ -66,6 +66,7 @@ async def live_through(folder: Path, fuse: Fuse, feed: Feed, world: World, clock
     async with ActorSystem() as system:
         await start(system, team, world)
         await until(lambda: fuse.is_blown or clock.now().hour >= 2, within_s=3 * HOUR_S, step_s=600)
+        await asyncio.sleep(120)  # it restarts in vain, then it is down for good
 
 
 async def count_points(folder: Path) -> list[str]:
