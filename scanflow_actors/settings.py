@@ -73,9 +73,6 @@ class AgentSettings:
     retry_delays_s: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
     """Seconds between tries of an effect whose outcome is unknown. Every try has the same key."""
 
-    calls_kept: int = 256
-    """Keys of calls that a strategy remembers: a caller repeats a call some times, and then gives up."""
-
     sense_timeout_s: float = 60.0
     """Seconds a sensor may take to read its observations."""
 

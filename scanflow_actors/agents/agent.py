@@ -18,7 +18,7 @@ from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.agents.act import carry_out
 from scanflow_actors.agents.clock import Clock
 from scanflow_actors.agents.constraint import Verdict
-from scanflow_actors.agents.journal import Decision, Journal, Memory
+from scanflow_actors.agents.journal import CALLS_KEPT, Decision, Journal, Memory
 from scanflow_actors.agents.sensor import Observation, Sight
 from scanflow_actors.agents.strategy import Accepted, Call, Strategy, waits_for
 from scanflow_actors.artifacts.knowledge import KnowledgeBase, KnowledgeSettings
@@ -125,7 +125,7 @@ class Agent(Actor):
             return False
         event = Received(message_type=type(call.message), instant=self.charge.clock.now())
         state, fires = strategy.when.step(memory.trigger_state, event)
-        calls = (*memory.calls, call.key)[-self.charge.settings.calls_kept :]
+        calls = (*memory.calls, call.key)[-CALLS_KEPT:]
         memory = replace(memory, trigger_state=state, calls=calls)
         if fires:
             return await self._decide(strategy, memory, ctx, event_id=call.key, call=call)

@@ -58,6 +58,9 @@ create table if not exists pending (
 );
 """
 
+CALLS_KEPT = 256
+"""Keys of calls that a strategy remembers: a caller repeats a call some times, and then gives up."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
