@@ -47,6 +47,9 @@ class RaySettings:
     frame_entries: int = 1000
     """Entries in one frame. Beyond it the cost per message no longer falls."""
 
+    link_queue: int = 65_536
+    """Messages that wait to leave for one host; beyond it they are turned away, as by a full mailbox."""
+
     parked_messages: int = 1024
     """Messages kept for an actor whose process is being replaced; beyond it they are dead letters."""
 

@@ -10,10 +10,17 @@ from scanflow_actors.actors import ActorSystem
 from scanflow_actors.errors import ActorNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scanflow_actors.actors import Actor, ActorRef, DeadLetter, DeadReason, MailboxSpec, RestartStrategy
     from scanflow_actors.cluster import Placement, RayActorSystem
 
-RUNTIMES = ("local", "serialised", "pooled", "dedicated")
+RUNTIMES = ("local", "serialised", "pooled", "apart")
+"""In one process; there with every message pickled; all actors in one other process; each in one of its own.
+
+The processes of the last two serve all tests, since one takes a second to start. What is special about an
+actor that owns its process, `Dedicated`, is tested by some tests that run on "dedicated" as well.
+"""
 
 _NUMBERS = itertools.count()
 
@@ -22,11 +29,15 @@ class Stage:
     """One test's view of a system: its actors are stopped when the test ends."""
 
     def __init__(
-        self, runtime: str, system: ActorSystem | RayActorSystem, placement: Placement | None = None
+        self,
+        runtime: str,
+        system: ActorSystem | RayActorSystem,
+        placement: Callable[[int], Placement] | None = None,
     ) -> None:
         self.runtime = runtime
         self.system = system
         self._placement = placement
+        self._spawned = 0
         self._refs: list[ActorRef] = []
         self._letters: list[DeadLetter] = []
         self._changed = asyncio.Event()
@@ -49,8 +60,10 @@ class Stage:
         if isinstance(self.system, ActorSystem):
             ref = await self.system.spawn(actor, *args, name=name, mailbox=mailbox, restart=restart)
         else:
+            placement = self._placement(self._spawned) if self._placement else None
+            self._spawned += 1
             ref = await self.system.spawn(
-                actor, *args, name=name, mailbox=mailbox, restart=restart, placement=self._placement
+                actor, *args, name=name, mailbox=mailbox, restart=restart, placement=placement
             )
         self._refs.append(ref)
         return ref

@@ -185,6 +185,11 @@ class Chat(Work):
 
 
 @dataclass(frozen=True, slots=True)
+class Dream(Request[None]):
+    """Wait for ever, beside the mailbox."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report(Request[list[Any]]):
     """What happened so far."""
 
@@ -219,6 +224,14 @@ class Worker(Actor):
             self.inside -= 1
         self.story.append(("end", message.number))
         return self.most
+
+    @receive(concurrent=1)
+    async def dream(self, message: Dream) -> None:
+        self.story.append("dreams")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.story.append("woken")
 
     @receive
     def crash(self, message: Crash) -> int:

@@ -104,6 +104,7 @@ class Actor:
 class Route:
     """How one message type is handled."""
 
+    message: type
     function: Callable[..., Any]
     is_async: bool
     wants_context: bool
@@ -135,6 +136,7 @@ def _find_routes(actor: type[Actor]) -> dict[type, Route]:
             if message_type in found:
                 raise InvalidActorError(f"{place}: {message_type.__name__} has a receiver already")
             found[message_type] = Route(
+                message=message_type,
                 function=function,
                 is_async=inspect.iscoroutinefunction(function),
                 wants_context=len(inspect.signature(function).parameters) > 2,  # noqa: PLR2004 - self, message, ctx

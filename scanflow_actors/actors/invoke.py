@@ -96,7 +96,7 @@ def turn_away(cell: Cell, envelope: Envelope, reason: DeadReason) -> None:
     elif reason is DeadReason.MAILBOX_FULL:
         asker.fail(MailboxFullError(path=cell.path, capacity=cell.mailbox.capacity))
     elif reason is DeadReason.UNHANDLED and envelope.reply is not None:
-        known = tuple(sorted(kind.__name__ for kind in cell.routes))
+        known = tuple(sorted({route.message.__name__ for route in cell.routes.values()}))
         kind = type(envelope.message).__name__
         asker.fail(UnhandledMessageError(path=cell.path, message=kind, known=known))
     elif reason is DeadReason.STOPPED:

@@ -1,7 +1,8 @@
 """The Ray actor that hosts our actors: a process with an event loop in a thread of its own.
 
-Ray calls its methods on threads of their own, one a group, so that frames, control and the watch never
-wait for each other. It never restarts by Ray's doing: supervision is ours.
+Ray calls its methods on threads of their own, one a group, so that frames, the pulse and the watch never
+wait for each other. It never restarts by Ray's doing: supervision is ours. Everything that the controller
+wants comes as a frame, in order with what it says about who lives where.
 """
 
 from __future__ import annotations
@@ -13,81 +14,80 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 import ray
-from ray.exceptions import ActorDiedError
 
+from scanflow_actors.actors.message import StopReason
+from scanflow_actors.cluster.carriers import Outbox, RayCarrier
+from scanflow_actors.cluster.directory import CONTROLLER
 from scanflow_actors.cluster.link import LinkReceiver
-from scanflow_actors.cluster.node import Node, Topology
-from scanflow_actors.cluster.wire import Ended, Entry, pack
+from scanflow_actors.cluster.node import Node
+from scanflow_actors.cluster.wire import Answer, Command, Ended
+from scanflow_actors.errors import ActorError, ActorNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from concurrent.futures import Future
 
-    from scanflow_actors.actors.message import StopReason
     from scanflow_actors.actors.recipe import Recipe
     from scanflow_actors.settings import Settings
 
-CONTROLLER = "controller"
-"""Id of the host that is the process which started the system."""
-
 T = TypeVar("T")
 
-
-class RayCarrier:
-    """Frames as Ray calls to the other host's `deliver`."""
-
-    def __init__(self, node: Node, host: str, handle: Any) -> None:
-        self._node = node
-        self._host = host
-        self._handle = handle
-        self._loop = asyncio.get_running_loop()
-
-    def carry(self, number: int, entries: list[Entry]) -> None:
-        """Send a frame, again and again until it has arrived or the host has died."""
-        self._carry(number, pack(entries))
-
-    def _carry(self, number: int, frame: bytes) -> None:
-        call: Any = self._handle.deliver.remote(self._node.host, number, frame)
-
-        def answered(outcome: Future[int]) -> None:
-            error = outcome.exception()
-            if error is None:
-                self._loop.call_soon_threadsafe(self._node.acknowledged, self._host, outcome.result())
-            elif not isinstance(error, ActorDiedError):  # lost on the way: the receiver drops repetitions
-                self._loop.call_soon_threadsafe(self._carry, number, frame)
-
-        call.future().add_done_callback(answered)
+FLUSH_S = 1.0
+"""Seconds that a host which is being ended gives its last answers to arrive."""
 
 
-class Outbox:
-    """Frames for the controller, which is no Ray actor and comes to collect them."""
+class Commands:
+    """Does on a host what the controller wants, and answers when it is done."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._loop = asyncio.get_running_loop()
-        self._frames: list[tuple[int, bytes]] = []
-        self._changed = threading.Condition()
-        self._closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        node.on_command = self._on_command
 
-    def carry(self, number: int, entries: list[Entry]) -> None:
-        """Lay a frame out."""
-        with self._changed:
-            self._frames.append((number, pack(entries)))
-            self._changed.notify()
+    def _on_command(self, host: str, command: Command) -> None:
+        task = asyncio.create_task(self._do(host, command), name=command.kind)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def collect(self, expected: int, timeout_s: float) -> list[tuple[int, bytes]]:
-        """Wait for frames from number `expected` on; they stay until a later call acknowledges them."""
-        with self._changed:
-            self._frames = [frame for frame in self._frames if frame[0] >= expected]
-            self._loop.call_soon_threadsafe(self._node.acknowledged, CONTROLLER, expected)
-            self._changed.wait_for(lambda: self._frames or self._closed, timeout=timeout_s)
-            return list(self._frames)
+    async def _do(self, host: str, command: Command) -> None:
+        value, error = None, None
+        try:
+            if command.kind == "spawn":
+                await self._spawn(cloudpickle.loads(command.argument))
+            elif command.kind == "stop":
+                name, drain = command.argument
+                await self._stop(name, drain=drain)
+            else:
+                await self._node.system.shutdown()
+                await self._node.links.drained(FLUSH_S)
+        except ActorError as failed:
+            error = failed
+        except Exception as failed:  # noqa: BLE001 - a recipe that cannot be unpickled here, or our own fault
+            error = ActorError(
+                f"{command.kind} failed on {self._node.host}: {type(failed).__name__}: {failed}"
+            )
+            error.__cause__ = failed
+        self._node.send(host, Answer(command.ask, value, error))
 
-    def close(self) -> None:
-        """Let the waiting `collect` return."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+    async def _spawn(self, recipe: Recipe) -> None:
+        system = self._node.system
+        ref = await system.spawn(
+            recipe.actor, *recipe.args, name=recipe.name, mailbox=recipe.mailbox, restart=recipe.restart
+        )
+        ended = system.ended(ref.path)
+        if ended is None:
+            self._tell_end(recipe.name, StopReason.NORMAL)
+        else:
+            ended.add_done_callback(lambda outcome: self._tell_end(recipe.name, outcome.result()))
+
+    def _tell_end(self, name: str, reason: StopReason) -> None:
+        self._node.send(CONTROLLER, Ended(name, reason))
+
+    async def _stop(self, name: str, *, drain: bool) -> None:
+        system = self._node.system
+        try:
+            await system.stop(system.find(name), drain=drain)
+        except ActorNotFoundError:
+            return  # it has ended by itself meanwhile, which is what was wanted
 
 
 class HostProcess:
@@ -97,89 +97,71 @@ class HostProcess:
         self._settings = settings
         self._receivers: dict[str, LinkReceiver[bytes]] = {}
         self._ending = threading.Event()
+        self._taken = threading.Condition()
+        self._backlog = 0
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="actors", daemon=True).start()
         self._node, self._outbox = self._run(self._open(uid, host))
 
     async def _open(self, uid: str, host: str) -> tuple[Node, Outbox]:
+        outboxes: list[Outbox] = []
+
         def connect(node: Node, other: str, handle: Any) -> RayCarrier | Outbox:
-            return self._outbox if other == CONTROLLER else RayCarrier(node, other, handle)
+            if other != CONTROLLER:
+                return RayCarrier(node, other, handle)
+            outboxes.append(Outbox(node))
+            return outboxes[0]
 
         node = Node(uid, host, self._settings, connect)
-        return node, Outbox(node)
+        self._commands = Commands(node)
+        return node, outboxes[0]
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     @ray.method(concurrency_group="frames")
     def deliver(self, sender: str, number: int, frame: bytes) -> int:
-        """Take a frame of another host in, and say which number is expected next."""
+        """Take a frame of another host in, and say which number is expected next.
+
+        While the loop is behind by more than a window, this waits: the senders wait with it.
+        """
         receiver = self._receivers.setdefault(sender, LinkReceiver())
         for due in receiver.take(number, frame):
-            self._loop.call_soon_threadsafe(self._node.receive, sender, due)
+            with self._taken:
+                self._backlog += 1
+            self._loop.call_soon_threadsafe(self._receive, sender, due)
+        with self._taken:
+            self._taken.wait_for(lambda: self._backlog <= self._settings.ray.link_window)
         return receiver.expected
+
+    def _receive(self, sender: str, frame: bytes) -> None:
+        try:
+            self._node.receive(sender, frame)
+        finally:
+            with self._taken:
+                self._backlog -= 1
+                self._taken.notify()
 
     @ray.method(concurrency_group="collect")
     def collect(self, expected: int) -> list[tuple[int, bytes]]:
         """Give the controller its frames; empty when none came for a while."""
         return self._outbox.collect(expected, self._settings.ray.poll_timeout_s)
 
-    @ray.method(concurrency_group="control")
+    @ray.method(concurrency_group="pulse")
     def hello(self) -> int:
         """Say that the process is up: its process id."""
         return os.getpid()
 
-    @ray.method(concurrency_group="control")
-    def learn(self, topology: Topology) -> None:
-        """Take up who lives where."""
-        self._run(self._learn(topology))
-
-    async def _learn(self, topology: Topology) -> None:
-        self._node.learn(topology)
-
-    @ray.method(concurrency_group="control")
-    def spawn(self, recipe: bytes, topology: Topology) -> None:
-        """Start a top-level actor here and wait for its `on_start`."""
-        self._run(self._spawn(cloudpickle.loads(recipe), topology))
-
-    async def _spawn(self, recipe: Recipe, topology: Topology) -> None:
-        self._node.learn(topology)
-        system = self._node.system
-        ref = await system.spawn(
-            recipe.actor, *recipe.args, name=recipe.name, mailbox=recipe.mailbox, restart=recipe.restart
-        )
-        ended = system.ended(ref.path)
-        if ended is not None:
-            ended.add_done_callback(lambda outcome: self._tell_end(recipe.name, outcome.result()))
-
-    def _tell_end(self, name: str, reason: StopReason) -> None:
-        self._node.send(CONTROLLER, Ended(name, reason))
-
-    @ray.method(concurrency_group="control")
-    def stop(self, name: str) -> None:
-        """Stop a top-level actor and wait until it has ended."""
-        self._run(self._stop(name))
-
-    async def _stop(self, name: str) -> None:
-        await self._node.system.stop(self._node.system.find(name))
-
-    @ray.method(concurrency_group="control")
-    def shutdown(self) -> None:
-        """Stop all actors, the youngest first; nothing is collected any more."""
-        self._run(self._node.system.shutdown())
-        self._outbox.close()
-        self._ending.set()
-
     @ray.method(concurrency_group="watch")
     def watch(self) -> None:
-        """Pend until `shutdown`: the call fails some milliseconds after the process has died."""
+        """Pend for ever: the call fails some milliseconds after the process has died."""
         self._ending.wait()
 
 
 _OPTIONS: dict[str, Any] = {
     "max_restarts": 0,  # a death is then seen within 20 ms instead of a second
     "allow_out_of_order_execution": True,  # order is the link's; in-order lanes lose calls behind a lost one
-    "concurrency_groups": {"frames": 1, "collect": 1, "control": 1, "watch": 1},
+    "concurrency_groups": {"frames": 1, "collect": 1, "pulse": 1, "watch": 1},
 }
 RayHost: Any = ray.remote(**_OPTIONS)(HostProcess)
 """`HostProcess` as a Ray actor class; its methods are made at run time, so it has no static type."""

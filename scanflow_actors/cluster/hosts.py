@@ -1,24 +1,27 @@
-"""The controller's hosts: starts them, keeps a blank one warm, sees them die, fetches their frames."""
+"""The controller's hosts: starts them, keeps blank ones warm, sees them die, fetches their frames."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
+import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError
+from ray.exceptions import ActorDiedError, RayActorError, RayError
 
+from scanflow_actors.cluster.carriers import RETRY_S, post
+from scanflow_actors.cluster.directory import host_id
 from scanflow_actors.cluster.host import RayHost
 from scanflow_actors.cluster.link import LinkReceiver
 from scanflow_actors.cluster.placement import Dedicated
+from scanflow_actors.errors import HostStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from scanflow_actors.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 HostHandle = Any
 """Ray's handle of a `RayHost`: its methods are made at run time, so it has no static type."""
@@ -34,56 +37,83 @@ class Host:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
+class HostListener(Protocol):
+    """Who is told of the lives of hosts."""
+
+    def on_host_up(self, host: Host) -> None:
+        """A new host is there."""
+
+    def on_host_down(self, host: Host) -> None:
+        """A host has died, or was ended."""
+
+    def on_frame(self, host: str, frame: bytes) -> None:
+        """A host sends a frame."""
+
+
 class Hosts:
     """All host processes of one system. On the controller's event loop."""
 
-    def __init__(
-        self,
-        uid: str,
-        settings: Settings,
-        on_frame: Callable[[str, bytes], None],
-        on_lost: Callable[[str], None],
-    ) -> None:
+    def __init__(self, uid: str, settings: Settings, listener: HostListener) -> None:
         self.living: dict[str, Host] = {}
         self._uid = uid
         self._settings = settings
-        self._on_frame = on_frame
-        self._on_lost = on_lost
+        self._listener = listener
         self._numbers = itertools.count(1)
         self._standby: list[asyncio.Task[Host]] = []
         self._loop = asyncio.get_running_loop()
+        self._closing = False
 
     def refill(self) -> None:
         """Start blank hosts until the wanted number stands by."""
-        while len(self._standby) < self._settings.ray.standby_hosts:
-            self._standby.append(asyncio.create_task(self._start(Dedicated())))
+        while len(self._standby) < self._settings.ray.standby_hosts and not self._closing:
+            standby = asyncio.create_task(self._start(Dedicated(), "a standby"), name="standby")
+            standby.add_done_callback(_retrieve)
+            self._standby.append(standby)
 
-    async def take(self, placement: Dedicated) -> Host:
-        """Get a host for a placement: the blank one where it asks for nothing special, else a new one."""
-        if placement == Dedicated() and self._standby:
-            host = await self._standby.pop(0)
+    async def take(self, placement: Dedicated, path: str) -> Host:
+        """Get a host for a placement: a blank one where it asks for nothing special, else a new one.
+
+        Raises:
+            HostStartError: No process came up in time.
+        """
+        while placement == Dedicated() and self._standby:
+            standby = self._standby.pop(0)
             self.refill()
-            if host.id in self.living:
-                return host
-        return await self._start(placement)
+            await asyncio.wait((standby,))
+            if not standby.cancelled() and standby.exception() is None and standby.result().id in self.living:
+                return standby.result()
+        return await self._start(placement, path)
 
-    async def _start(self, placement: Dedicated) -> Host:
-        host_id = f"host-{next(self._numbers)}"
-        handle = RayHost.options(**placement.ray_options()).remote(self._uid, host_id, self._settings)
-        host = Host(id=host_id, handle=handle)
-        async with asyncio.timeout(self._settings.ray.start_timeout_s):
-            host.pid = await call(handle.hello.remote())
-        self.living[host_id] = host
-        watch = handle.watch.remote().future()
-        watch.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._died, host))
-        host.tasks.append(asyncio.create_task(self._fetch(host)))
+    async def _start(self, placement: Dedicated, path: str) -> Host:
+        name = host_id(next(self._numbers))
+        handle = RayHost.options(**placement.ray_options()).remote(self._uid, name, self._settings)
+        host = Host(id=name, handle=handle)
+        try:
+            async with asyncio.timeout(self._settings.ray.start_timeout_s):
+                host.pid = await call(handle.hello.remote())
+        except (TimeoutError, RayError) as error:
+            _kill(handle)
+            there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            asked = f"it asks for {placement.ray_options()}, the cluster has {there}"
+            raise HostStartError(path=path, problem=f"{type(error).__name__}; {asked}") from error
+        except asyncio.CancelledError:
+            _kill(handle)
+            raise
+        self._welcome(host)
         return host
+
+    def _welcome(self, host: Host) -> None:
+        self.living[host.id] = host
+        watch = host.handle.watch.remote().future()
+        watch.add_done_callback(lambda _: post(self._loop, self._died, host))
+        host.tasks.append(asyncio.create_task(self._fetch(host), name=f"fetch {host.id}"))
+        self._listener.on_host_up(host)
 
     def _died(self, host: Host) -> None:
         if self.living.pop(host.id, None) is not None:
             for task in host.tasks:
                 task.cancel()
-            self._on_lost(host.id)
+            self._listener.on_host_down(host)
 
     async def _fetch(self, host: Host) -> None:
         """Bring the host's frames in, for as long as it lives."""
@@ -93,31 +123,36 @@ class Hosts:
                 frames = await call(host.handle.collect.remote(receiver.expected))
             except ActorDiedError:
                 return  # `_died` is called by its watch
-            except ActorUnavailableError:
-                continue  # the call was lost: what was not acknowledged is still there
+            except RayActorError:  # the call was lost: what was not acknowledged is still there
+                await asyncio.sleep(RETRY_S)
+                continue
             for number, frame in frames:
                 for due in receiver.take(number, frame):
-                    self._on_frame(host.id, due)
+                    self._listener.on_frame(host.id, due)
 
     async def end(self, host: Host) -> None:
-        """Stop a host's actors, then its process. A host that has died is fine."""
-        if self.living.pop(host.id, None) is None:
-            return
-        with contextlib.suppress(RayActorError, TimeoutError):
-            async with asyncio.timeout(self._settings.ray.start_timeout_s):
-                await call(host.handle.shutdown.remote())
-        for task in host.tasks:
-            task.cancel()
+        """End a host's process, whose actors have stopped before. One that has died is fine."""
+        self._died(host)
         await asyncio.gather(*host.tasks, return_exceptions=True)
-        ray.kill(host.handle)
+        _kill(host.handle)
 
     async def close(self) -> None:
         """End every host, also the blank ones."""
+        self._closing = True
         for standby in self._standby:
             standby.cancel()
         await asyncio.gather(*self._standby, return_exceptions=True)
         self._standby.clear()
         await asyncio.gather(*(self.end(host) for host in tuple(self.living.values())))
+
+
+def _kill(handle: HostHandle) -> None:
+    ray.kill(handle)
+
+
+def _retrieve(standby: asyncio.Task[Host]) -> None:
+    if not standby.cancelled() and standby.exception() is not None:
+        _log.warning("no host stands by: %s", standby.exception())
 
 
 async def call(ref: ray.ObjectRef[Any]) -> Any:

@@ -23,6 +23,16 @@ class LinkSender(Generic[T]):
         self._sent: dict[int, list[T]] = {}
         self._next = 0
 
+    @property
+    def queued(self) -> int:
+        """Entries that have not left yet."""
+        return len(self._queue)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything has been acknowledged."""
+        return not self._queue and not self._sent
+
     def push(self, entry: T) -> None:
         """Queue one entry."""
         self._queue.append(entry)

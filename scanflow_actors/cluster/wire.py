@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from scanflow_actors.errors import ActorError
+from scanflow_actors.errors import NotSerialisableError
 
 if TYPE_CHECKING:
-    from scanflow_actors.actors.message import Signal, StopReason
+    from collections.abc import Mapping
+
+    from scanflow_actors.actors.dead_letters import DeadReason
+    from scanflow_actors.actors.message import Chain, Signal, StopReason
     from scanflow_actors.actors.ref import ActorRef
 
 
@@ -22,14 +25,17 @@ class Letter:
     path: str
     message: Any
     ask: int | None
-    """Number under which the sending host waits for the reply; None when nobody waits."""
+    """Number under which the sending host waits for a word; None when nobody waits."""
     remaining_s: float | None
     """Seconds until nobody waits any more."""
+    chain: Chain = ()
+    admission: bool = False
+    """Whether the word that is waited for is the admission, not the reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The reply to a letter: a value, or an error."""
+    """The word on a letter or a command: a value, or an error."""
 
     ask: int
     value: Any
@@ -37,8 +43,23 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Abandon:
+    """Nobody waits for the answer to this letter any more."""
+
+    ask: int
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """`watcher` wants to hear of the end of `target`."""
+
+    watcher: ActorRef
+    target: ActorRef
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatch:
+    """`watcher` does not want to hear of it any more."""
 
     watcher: ActorRef
     target: ActorRef
@@ -61,6 +82,70 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Dead:
+    """To the controller: a dead letter of the sending host."""
+
+    path: str
+    message: Any
+    reason: DeadReason
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """To the controller: the sending host holds messages for a name that it has never heard of."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """From the controller, first of all: everything there is to know."""
+
+    hosts: Mapping[str, Any]
+    homes: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class HostUp:
+    """From the controller: a new host, and the handle to reach it by."""
+
+    host: str
+    handle: Any
+
+
+@dataclass(frozen=True, slots=True)
+class HostDown:
+    """From the controller: a host has died, or was ended. Its id never comes back."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """From the controller: the home of a top-level actor; None while its host is being replaced."""
+
+    name: str
+    host: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """From the controller: a top-level actor has ended, and its name is free."""
+
+    name: str
+    reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """From the controller: do this, and answer when it is done."""
+
+    ask: int
+    kind: str
+    argument: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """Stands where an entry was that does not pickle, or does not unpickle here."""
 
@@ -70,7 +155,10 @@ class Unreadable:
     problem: str
 
 
-Entry = Letter | Answer | Watch | Notice | Ended | Unreadable
+News = Snapshot | HostUp | HostDown | Settled | Gone
+Entry = (
+    Letter | Answer | Abandon | Watch | Unwatch | Notice | Ended | Dead | Where | Command | News | Unreadable
+)
 
 
 def pack(entries: list[Entry]) -> bytes:
@@ -89,11 +177,11 @@ def unpack(frame: bytes) -> list[Entry]:
     """Unpickle a frame; entries that do not unpickle here become `Unreadable`."""
     heads, body = pickle.loads(frame)
     try:
-        entries: list[Entry] = pickle.loads(body)
+        entries: list[Entry | _Wrapped] = pickle.loads(body)
     except Exception as error:  # noqa: BLE001 - a class that this host cannot import raises anything
         problem = f"{type(error).__name__}: {error}"
         return [Unreadable(kind, path, ask, problem) for kind, path, ask in heads]
-    return [_opened(entry) for entry in entries]
+    return [_opened(entry, head) for entry, head in zip(entries, heads, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +195,24 @@ def _packable(entry: Entry) -> Entry | _Wrapped:
     try:
         return _Wrapped(cloudpickle.dumps(entry, protocol=5))
     except Exception as error:  # noqa: BLE001 - as in pack
+        if isinstance(entry, Answer) and entry.error is not None and entry.error.__cause__ is not None:
+            entry.error.__cause__ = None  # the error's own words tell of it
+            return _packable(replace(entry))
         problem = f"{type(error).__name__}: {error}"
         return Unreadable(type(entry), getattr(entry, "path", ""), getattr(entry, "ask", None), problem)
 
 
-def _opened(entry: Entry | _Wrapped) -> Entry:
-    if isinstance(entry, _Wrapped):
+def _opened(entry: Entry | _Wrapped, head: tuple[type, str, int | None]) -> Entry:
+    if not isinstance(entry, _Wrapped):
+        return entry
+    try:
         opened: Entry = pickle.loads(entry.body)
-        return opened
-    return entry
+    except Exception as error:  # noqa: BLE001 - as in unpack
+        return Unreadable(*head, f"{type(error).__name__}: {error}")
+    return opened
 
 
-def unreadable_error(entry: Unreadable) -> ActorError:
+def unreadable_error(entry: Unreadable) -> NotSerialisableError:
     """Word what became of an entry that could not be read."""
-    what = "reply" if entry.entry is Answer else f"message to {entry.path}"
-    return ActorError(f"a {what} could not be serialised: {entry.problem}; define its class in a module")
+    what = "a reply" if entry.entry is Answer else f"a message to {entry.path}"
+    return NotSerialisableError(what=what, problem=entry.problem)

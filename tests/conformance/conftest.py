@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ON_RAY = [pytest.mark.asyncio(loop_scope="session")]
+IN_VIRTUAL_TIME = [pytest.mark.looptime]
 MARKS = {
-    "local": [pytest.mark.looptime],
-    "serialised": [pytest.mark.looptime],
+    "local": IN_VIRTUAL_TIME,
+    "serialised": IN_VIRTUAL_TIME,
     "pooled": ON_RAY,
+    "apart": ON_RAY,
     "dedicated": ON_RAY,
 }
 
@@ -27,7 +29,8 @@ MARKS = {
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "stage" in metafunc.fixturenames:
         asked = metafunc.definition.get_closest_marker("runtimes")
-        names = asked.args if asked else RUNTIMES
+        more = metafunc.definition.get_closest_marker("also_on")
+        names = (*(asked.args if asked else RUNTIMES), *(more.args if more else ()))
         metafunc.parametrize(
             "stage", [pytest.param(name, marks=MARKS[name]) for name in names], indirect=True
         )
@@ -35,8 +38,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Stage:
-    fixture = {"local": "local_stage", "serialised": "serialised_stage", "pooled": "pooled_stage"}
-    made: Stage = request.getfixturevalue(fixture.get(request.param, "dedicated_stage"))
+    made: Stage = request.getfixturevalue(f"{request.param}_stage")
     return made
 
 
@@ -61,13 +63,20 @@ async def troupe_system(ray_session: None) -> AsyncIterator[RayActorSystem]:  # 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def pooled_stage(troupe_system: RayActorSystem) -> AsyncIterator[Stage]:
-    stage = Stage("pooled", troupe_system, Pooled("light"))
+    stage = Stage("pooled", troupe_system, lambda _: Pooled("pooled"))
+    yield stage
+    await stage.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def apart_stage(troupe_system: RayActorSystem) -> AsyncIterator[Stage]:
+    stage = Stage("apart", troupe_system, lambda number: Pooled(f"apart-{number}"))
     yield stage
     await stage.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def dedicated_stage(troupe_system: RayActorSystem) -> AsyncIterator[Stage]:
-    stage = Stage("dedicated", troupe_system, Dedicated())
+    stage = Stage("dedicated", troupe_system, lambda _: Dedicated())
     yield stage
     await stage.close()

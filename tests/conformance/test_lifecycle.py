@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scanflow_actors.actors import Backoff, DeadReason, Restart, RestartStrategy
+from scanflow_actors.actors import Backoff, DeadReason, Restart, RestartStrategy, Supervisor
 from scanflow_actors.errors import ActorFailedError, ActorNotFoundError, ActorStoppedError, NameTakenError
 from tests.troupe import (
     Add,
@@ -31,7 +31,6 @@ from tests.troupe import (
     Reminder,
     Report,
     Stubborn,
-    Supervisor,
     UnwatchIt,
     Waiting,
     Watcher,
@@ -104,6 +103,7 @@ async def test_g11_one_count_of_restarts_holds_for_all_children(stage: Stage) ->
     assert notes[7:] == ["c stops", "b stops", "a stops"]
 
 
+@pytest.mark.also_on("dedicated")
 async def test_g11_an_actor_is_restarted_until_the_limit(stage: Stage) -> None:
     strategy = RestartStrategy(max_restarts=2, within_s=60, backoff=FAST)
     counter = await stage.spawn(Counter, 5, restart=strategy)
@@ -149,6 +149,7 @@ async def test_g11_a_child_that_fails_for_good_fails_its_parent(stage: Stage) ->
     ]
 
 
+@pytest.mark.also_on("dedicated")
 async def test_g11_a_failed_start_is_told_to_who_spawns(stage: Stage) -> None:
     with pytest.raises(ActorFailedError, match="no such device") as caught:
         await stage.spawn(FailingStart, name="broken")
@@ -197,6 +198,7 @@ async def test_g12_timers_of_the_old_instance_are_discarded(stage: Stage) -> Non
     assert await reminder.ask(Notes(at_least=1), timeout_s=60) == ["of the new one"]
 
 
+@pytest.mark.also_on("dedicated")
 async def test_g12_a_restart_is_not_a_termination(stage: Stage) -> None:
     watcher = await stage.spawn(Watcher)
     counter = await stage.spawn(Counter, restart=RestartStrategy(backoff=FAST))
@@ -222,6 +224,7 @@ async def test_g12_a_restart_cancels_concurrent_receivers_and_tells_their_askers
     assert await worker.ask(Report(), timeout_s=60) == []
 
 
+@pytest.mark.also_on("dedicated")
 async def test_g14_a_watcher_hears_of_an_end_exactly_once(stage: Stage) -> None:
     watcher = await stage.spawn(Watcher)
     counter = await stage.spawn(Counter)
@@ -244,6 +247,7 @@ async def test_g14_a_watcher_hears_of_an_actor_that_had_ended_before(stage: Stag
     assert await watcher.ask(Notes(at_least=1)) == [(counter.path, "not found")]
 
 
+@pytest.mark.also_on("dedicated")
 async def test_g14_a_watcher_hears_why(stage: Stage) -> None:
     watcher = await stage.spawn(Watcher)
     temporary = RestartStrategy(restart=Restart.TEMPORARY)
@@ -264,6 +268,7 @@ async def test_g14_a_watch_can_be_taken_back(stage: Stage) -> None:
     assert await watcher.ask(Notes(at_least=1)) == [(other.path, "normal")]
 
 
+@pytest.mark.also_on("dedicated")
 async def test_g15_a_name_belongs_to_one_living_actor(stage: Stage) -> None:
     counter = await stage.spawn(Counter, 1)
     name = counter.path[1:]
@@ -282,17 +287,20 @@ async def test_g15_of_two_spawns_at_once_one_gets_the_name(stage: Stage) -> None
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ActorRef", "NameTakenError"]
 
 
+@pytest.mark.also_on("dedicated")
 async def test_g16_a_stop_lets_the_running_receiver_end(stage: Stage) -> None:
     gate = await stage.spawn(Gate)
     worker = await stage.spawn(Worker, gate)
     working = asyncio.ensure_future(worker.ask(Work(1)))
     await gate.ask(Waiting(1))
     stopping = asyncio.ensure_future(stage.system.stop(worker))
+    await asyncio.sleep(0)
     await gate.ask(Open())
     await stopping
     assert await working == 1
 
 
+@pytest.mark.also_on("dedicated")
 async def test_g16_a_draining_stop_handles_what_is_there(stage: Stage) -> None:
     recorder = await stage.spawn(Recorder)
     mortal = await stage.spawn(Mortal, recorder)

@@ -1,0 +1,132 @@
+"""The requests that one host waits for, and those that others wait for here."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scanflow_actors.actors.message import Reply
+from scanflow_actors.cluster.wire import Abandon, Answer
+from scanflow_actors.errors import HostLostError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from scanflow_actors.cluster.wire import Entry
+
+    Send = Callable[[str, Entry], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    host: str
+    path: str
+    reply: Reply
+
+
+class Asks:
+    """Asks by number. An entry leaves its table with the answer, with its asker, or with the host."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._numbers = itertools.count()
+        self._out: dict[int, _Waiting] = {}
+        self._in: dict[tuple[str, int], RemoteReply] = {}
+
+    def begin(self, host: str, path: str, reply: Reply) -> int:
+        """Wait for a word from another host.
+
+        Returns:
+            The number under which it must come.
+        """
+        number = next(self._numbers)
+        self._out[number] = _Waiting(host, path, reply)
+        reply.on_abandon = lambda: self._give_up(number)
+        return number
+
+    def _give_up(self, number: int) -> None:
+        waiting = self._out.pop(number, None)
+        if waiting is not None:
+            self._send(waiting.host, Abandon(number))
+
+    def answered(self, answer: Answer) -> None:
+        """Hand on an answer; a late one is dropped."""
+        waiting = self._out.pop(answer.ask, None)
+        if waiting is None:
+            return
+        waiting.reply.on_abandon = None
+        if answer.error is not None:
+            waiting.reply.fail(answer.error)
+        else:
+            waiting.reply.resolve(answer.value)
+
+    def accept(self, host: str, number: int) -> RemoteReply:
+        """Take on a request of another host: its answer goes back there."""
+        reply = RemoteReply(self, host, number)
+        self._in[host, number] = reply
+        return reply
+
+    def finish(self, reply: RemoteReply, answer: Answer) -> None:
+        """Send an answer, once."""
+        if self._in.pop((reply.host, reply.number), None) is not None:
+            self._send(reply.host, answer)
+
+    def abandoned(self, host: str, number: int) -> None:
+        """Hear that the other host does not wait any more."""
+        reply = self._in.pop((host, number), None)
+        if reply is not None:
+            reply.abandon()
+
+    def host_lost(self, host: str) -> None:
+        """End everything that waits for a host, or for which it waits."""
+        for number in [number for number, waiting in self._out.items() if waiting.host == host]:
+            waiting = self._out.pop(number)
+            waiting.reply.on_abandon = None
+            waiting.reply.fail(HostLostError(path=waiting.path, host=host))
+        for key in [key for key in self._in if key[0] == host]:
+            self._in.pop(key).abandon()
+
+    def __len__(self) -> int:
+        return len(self._out) + len(self._in)
+
+
+class RemoteReply(Reply):
+    """The answer to a letter goes back to the host that sent it."""
+
+    __slots__ = ("_asks", "host", "number")
+
+    def __init__(self, asks: Asks, host: str, number: int) -> None:
+        super().__init__()
+        self._asks = asks
+        self.host = host
+        self.number = number
+
+    def resolve(self, value: Any) -> None:
+        """Answer with a value."""
+        self._asks.finish(self, Answer(self.number, value, None))
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error."""
+        self._asks.finish(self, Answer(self.number, None, error))
+
+
+class FutureReply(Reply):
+    """The answer to a command of the controller."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, future: asyncio.Future[Any]) -> None:
+        super().__init__()
+        self._future = future
+
+    def resolve(self, value: Any) -> None:
+        """Answer with a value."""
+        if not self._future.done():
+            self._future.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error."""
+        if not self._future.done():
+            self._future.set_exception(error)

@@ -1,0 +1,65 @@
+"""Who lives where, as one host knows it: what the controller says, in the order in which it says it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scanflow_actors.cluster.wire import Gone, HostDown, HostUp, News, Settled, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONTROLLER = "host-0"
+"""Id of the host that is the process which started the system."""
+
+
+def host_id(number: int) -> str:
+    """The id of the n-th host of a system; ids are never used again."""
+    return f"host-{number}"
+
+
+def _number(host: str) -> int:
+    return int(host.rpartition("-")[2])
+
+
+def root_of(path: str) -> str:
+    """The name of the top-level actor whose tree a path is in."""
+    return path.split("/", 2)[1]
+
+
+class Directory:
+    """Hosts by id and homes by name."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, Any] = {CONTROLLER: None}
+        """Handle of each living host."""
+        self.homes: dict[str, str | None] = {}
+        """Host of each top-level actor; None while its host is being replaced."""
+        self._newest = 0
+
+    def is_lost(self, host: str) -> bool:
+        """Whether a host was there and is not any more; False for one that is yet to be announced."""
+        return host not in self.hosts and _number(host) <= self._newest
+
+    def apply(self, news: News) -> None:
+        """Take up one piece of news."""
+        if isinstance(news, Snapshot):
+            self._take(news.hosts, news.homes)
+        elif isinstance(news, HostUp):
+            self.hosts[news.host] = news.handle
+            self._newest = max(self._newest, _number(news.host))
+        elif isinstance(news, HostDown):
+            self.hosts.pop(news.host, None)
+        elif isinstance(news, Settled):
+            self.homes[news.name] = news.host
+        elif isinstance(news, Gone):
+            self.homes.pop(news.name, None)
+
+    def _take(self, hosts: Mapping[str, Any], homes: Mapping[str, str | None]) -> None:
+        self.hosts = dict(hosts)
+        self.homes = dict(homes)
+        self._newest = max(_number(host) for host in hosts)
+
+    def snapshot(self) -> Snapshot:
+        """Everything, for a host that is new."""
+        return Snapshot(dict(self.hosts), dict(self.homes))
