@@ -10,12 +10,12 @@ import pytest
 
 from scanflow_actors.actors import ActorSystem
 from scanflow_actors.agents import Agent, Charge, Journal, Member, Strategy, Team, at_least, perform
+from scanflow_actors.artifacts import KnowledgeSettings
 from scanflow_actors.infrastructure import Infrastructure, InfrastructureActor
 from scanflow_actors.primitives import RunWorkflow
 from scanflow_actors.settings import AgentSettings
 from scanflow_actors.triggers import every
 from scanflow_actors.workflows import BatchWorkflow, Executor
-from tests.knowledge import MLFLOW_WARNINGS
 from tests.unit.agents.crew import (
     Counting,
     Feed,
@@ -30,15 +30,14 @@ from tests.unit.agents.crew import (
 from tests.unit.agents.faults import FaultyJournal, Fuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Any
 
     from scanflow_actors.agents import Clock
-    from scanflow_actors.artifacts import KnowledgeSettings
-    from scanflow_actors.infrastructure import StepDone
+    from scanflow_actors.infrastructure.backend import Order
 
-pytestmark = [pytest.mark.looptime, *MLFLOW_WARNINGS]
+pytestmark = pytest.mark.looptime
 
 HOUR_S = 3600.0
 
@@ -154,11 +153,8 @@ class CountingBackend:
     def __init__(self) -> None:
         self.runs: list[Mapping[str, Any]] = []
 
-    async def run_workflow(
-        self, workflow: BatchWorkflow, parameters: Mapping[str, Any], on_step: Callable[[StepDone], None]
-    ) -> Any:
-        del workflow, on_step
-        self.runs.append(parameters)
+    async def run_workflow(self, order: Order) -> Any:
+        self.runs.append(order.parameters)
         return len(self.runs)
 
 
@@ -181,7 +177,7 @@ class Planning(Agent):
 
 
 async def test_a_primitive_is_carried_out_once_though_its_agent_dies_before_it_hears_of_it(
-    tmp_path: Path, knowledge_settings: KnowledgeSettings
+    tmp_path: Path,
 ) -> None:
     feed, backend, clock = Feed([1.0] * 12), CountingBackend(), clock_of_loop()
     workflow = BatchWorkflow(
@@ -189,7 +185,7 @@ async def test_a_primitive_is_carried_out_once_though_its_agent_dies_before_it_h
     )
     ledger = tmp_path / "journal.db"
     parts = Infrastructure(
-        backend=backend, workflows=(workflow,), ledger=ledger, knowledge=knowledge_settings
+        backend=backend, workflows=(workflow,), ledger=ledger, knowledge=KnowledgeSettings.in_folder(tmp_path)
     )
 
     class Dying(Planning):
