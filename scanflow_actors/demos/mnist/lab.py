@@ -40,12 +40,18 @@ class Lab:
     """Labels that the oracle gives for one check at most."""
     hour_s: float = 5.0
     """Seconds that an hour of the agents takes: the one scale factor."""
-    first_epochs: int = 12
+    first_epochs: int = 10
     retrain_epochs: tuple[int, int] = (4, 8)
     """Epochs of the two candidates of a retraining."""
+    detector_epochs: int = 15
     validation_windows: int = 3
     """Recent checks whose labelled samples are validated on, beside the clean validation set."""
     knowledge: KnowledgeSettings = field(init=False)
+
+    @classmethod
+    def full(cls, **settings: Any) -> Self:
+        """Settings for the 60,000 digits: more images in each epoch, so fewer epochs for the same time."""
+        return cls(digits="full", first_epochs=4, retrain_epochs=(2, 4), detector_epochs=5, **settings)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "knowledge", KnowledgeSettings.in_folder(self.folder, "mnist"))

@@ -150,7 +150,7 @@ def predict(model: Classifier, images: NDArray[np.float32]) -> NDArray[np.int64]
     """
     check_images(images)
     with one_thread(), torch.inference_mode():
-        batches = as_tensor(images).split(_PREDICT_BATCH)
+        batches = torch.split(as_tensor(images), _PREDICT_BATCH)
         classes = [model.network(batch).argmax(dim=1).numpy() for batch in batches]
     return np.concatenate(classes).astype(np.int64)
 
@@ -209,16 +209,18 @@ def _build(architecture: str) -> nn.Sequential:
         msg = f"no architecture is called {architecture!r}; there are {known}"
         raise ValueError(msg)
     first, second, hidden = _SIZES[architecture]
-    return nn.Sequential(
-        nn.Conv2d(1, first, kernel_size=5, stride=2, padding=2),
-        nn.ReLU(),
-        nn.Conv2d(first, second, kernel_size=3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(second * 7 * 7, hidden),
-        nn.ReLU(),
-        nn.Linear(hidden, N_CLASSES),
-    )
+    # Layers draw weights from the global generator when they are made; ours are set afterwards.
+    with torch.random.fork_rng(devices=[]):
+        return nn.Sequential(
+            nn.Conv2d(1, first, kernel_size=5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(first, second, kernel_size=3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(second * 7 * 7, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, N_CLASSES),
+        )
 
 
 def _initialise(network: nn.Sequential, generator: torch.Generator) -> None:
@@ -250,10 +252,10 @@ def _fit(
     with one_thread():
         for epoch in range(epochs):
             total = 0.0
-            for batch in torch.randperm(len(inputs), generator=generator).split(_BATCH):
+            for batch in torch.split(torch.randperm(len(inputs), generator=generator), _BATCH):
                 loss = nn.functional.cross_entropy(network(inputs[batch]), targets[batch])
                 optimizer.zero_grad()
-                loss.backward()
+                torch.autograd.backward(loss)
                 optimizer.step()
                 schedule.step()
                 total += loss.item() * len(batch)

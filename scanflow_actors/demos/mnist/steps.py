@@ -236,7 +236,9 @@ def fit_detector(lab: Lab, *, key: str) -> str:
         Id of the run that holds it.
     """
     sets = sets_of(lab)
-    detector = Detector.fit(sets.train.images, sets.validation.images, seed=lab.seed)
+    detector = Detector.fit(
+        sets.train.images, sets.validation.images, seed=lab.seed, epochs=lab.detector_epochs
+    )
     files = {DETECTOR_FILE: detector.to_bytes()}
     return open_knowledge(lab.knowledge).record("detector", key=key, files=files).id
 
