@@ -221,7 +221,7 @@ class Cell:
 
     def route(self, kind: type) -> Route | None:
         """Find the receiver of a message type, its base classes' included."""
-        for base in kind.__mro__[:-1]:
+        for base in kind.__mro__:
             if base in self.routes:
                 self.routes[kind] = self.routes[base]
                 return self.routes[base]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.message import Reply
 from scanflow_actors.cluster.wire import Abandon, Answer
-from scanflow_actors.errors import HostLostError
+from scanflow_actors.errors import ActorError, ActorStoppedError, HostLostError
 
 if TYPE_CHECKING:
     import asyncio
@@ -79,17 +79,22 @@ class Asks:
         if reply is not None:
             reply.abandon()
 
-    def host_lost(self, host: str) -> None:
+    def host_lost(self, host: str, *, died: bool) -> None:
         """End everything that waits for a host, or for which it waits."""
         for number in [number for number, waiting in self._out.items() if waiting.host == host]:
             waiting = self._out.pop(number)
             waiting.reply.on_abandon = None
-            waiting.reply.fail(HostLostError(path=waiting.path, host=host))
+            waiting.reply.fail(lost_error(waiting.path, host, died=died))
         for key in [key for key in self._in if key[0] == host]:
             self._in.pop(key).abandon()
 
     def __len__(self) -> int:
         return len(self._out) + len(self._in)
+
+
+def lost_error(path: str, host: str, *, died: bool) -> ActorError:
+    """Word what an asker is told whose actor was on a host that is gone."""
+    return HostLostError(path=path, host=host) if died else ActorStoppedError(path=path)
 
 
 class RemoteReply(Reply):

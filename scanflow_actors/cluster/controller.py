@@ -225,13 +225,13 @@ class Controller:
         self._tell(HostUp(host.id, host.handle))
         self.node.send(host.id, self.node.directory.snapshot())
 
-    def on_host_down(self, host: Host) -> None:
+    def on_host_down(self, host: Host, *, died: bool) -> None:
         """Give everything up that waits for a dead host, and start its actors again elsewhere."""
         lost = [resident for resident in self.residents.values() if resident.host == host.id]
         for resident in lost:
             resident.host = None
             self._tell(Settled(resident.name, None))
-        self._tell(HostDown(host.id))
+        self._tell(HostDown(host.id, died))
         for resident in lost:
             if not resident.leaving and not self._closing:
                 self._later(self._revive(resident))

@@ -43,8 +43,8 @@ class HostListener(Protocol):
     def on_host_up(self, host: Host) -> None:
         """A new host is there."""
 
-    def on_host_down(self, host: Host) -> None:
-        """A host has died, or was ended."""
+    def on_host_down(self, host: Host, *, died: bool) -> None:
+        """A host has died, or was ended after its actors had stopped."""
 
     def on_frame(self, host: str, frame: bytes) -> None:
         """A host sends a frame."""
@@ -109,11 +109,11 @@ class Hosts:
         host.tasks.append(asyncio.create_task(self._fetch(host), name=f"fetch {host.id}"))
         self._listener.on_host_up(host)
 
-    def _died(self, host: Host) -> None:
+    def _died(self, host: Host, *, died: bool = True) -> None:
         if self.living.pop(host.id, None) is not None:
             for task in host.tasks:
                 task.cancel()
-            self._listener.on_host_down(host)
+            self._listener.on_host_down(host, died=died)
 
     async def _fetch(self, host: Host) -> None:
         """Bring the host's frames in, for as long as it lives."""
@@ -132,7 +132,7 @@ class Hosts:
 
     async def end(self, host: Host) -> None:
         """End a host's process, whose actors have stopped before. One that has died is fine."""
-        self._died(host)
+        self._died(host, died=False)
         await asyncio.gather(*host.tasks, return_exceptions=True)
         _kill(host.handle)
 

@@ -8,7 +8,7 @@ from scanflow_actors.actors.dead_letters import DeadLetter, DeadReason
 from scanflow_actors.actors.freeze import freeze
 from scanflow_actors.actors.message import Envelope, Reply, Signal, StopReason, Terminated
 from scanflow_actors.actors.system import ActorSystem
-from scanflow_actors.cluster.asks import Asks, FutureReply
+from scanflow_actors.cluster.asks import Asks, FutureReply, lost_error
 from scanflow_actors.cluster.directory import CONTROLLER, Directory, root_of
 from scanflow_actors.cluster.links import Carrier, Links
 from scanflow_actors.cluster.parking import Parking
@@ -35,7 +35,7 @@ from scanflow_actors.cluster.wire import (
     unpack,
     unreadable_error,
 )
-from scanflow_actors.errors import ActorStoppedError, HostLostError, MailboxFullError
+from scanflow_actors.errors import ActorStoppedError, MailboxFullError
 
 if TYPE_CHECKING:
     import asyncio
@@ -151,7 +151,7 @@ class Node:
         future: asyncio.Future[Any] = self.system.loop.create_future()
         number = self.asks.begin(host, f"the actors of {host}", FutureReply(future))
         if self.directory.is_lost(host):
-            self.asks.host_lost(host)
+            self.asks.host_lost(host, died=True)
         else:
             self.send(host, Command(number, kind, argument))
         return future
@@ -175,12 +175,13 @@ class Node:
         else:
             envelope.asker.fail(MailboxFullError(path=path, capacity=capacity))
 
-    def _give_up(self, host: str, entry: Entry) -> None:
+    def _give_up(self, host: str, entry: Entry, *, died: bool = True) -> None:
         if isinstance(entry, (Letter, Command)) and entry.ask is not None:
             path = entry.path if isinstance(entry, Letter) else host
-            self.asks.answered(Answer(entry.ask, None, HostLostError(path=path, host=host)))
+            self.asks.answered(Answer(entry.ask, None, lost_error(path, host, died=died)))
         elif isinstance(entry, Letter):
-            self.system.dead_letters.add(entry.path, entry.message, DeadReason.HOST_LOST)
+            reason = DeadReason.HOST_LOST if died else DeadReason.STOPPED
+            self.system.dead_letters.add(entry.path, entry.message, reason)
 
     def _report_dead(self, letter: DeadLetter) -> None:
         if not self.links.is_full(CONTROLLER):
@@ -249,16 +250,16 @@ class Node:
         elif isinstance(news, HostUp):
             self.links.open(news.host, news.handle)
         elif isinstance(news, HostDown):
-            self._host_lost(news.host)
+            self._host_lost(news)
         elif isinstance(news, Settled):
             self._settled(news.name)
         else:
             self._gone(news.name, news.reason)
 
-    def _host_lost(self, host: str) -> None:
-        for entry in self.links.drop(host):
-            self._give_up(host, entry)
-        self.asks.host_lost(host)
+    def _host_lost(self, news: HostDown) -> None:
+        for entry in self.links.drop(news.host):
+            self._give_up(news.host, entry, died=news.died)
+        self.asks.host_lost(news.host, died=news.died)
 
     def _settled(self, name: str) -> None:
         host = self.directory.homes[name]

@@ -115,9 +115,11 @@ class HostUp:
 
 @dataclass(frozen=True, slots=True)
 class HostDown:
-    """From the controller: a host has died, or was ended. Its id never comes back."""
+    """From the controller: a host is gone. Its id never comes back."""
 
     host: str
+    died: bool
+    """Whether it died, as opposed to having been ended after its actors had stopped."""
 
 
 @dataclass(frozen=True, slots=True)
