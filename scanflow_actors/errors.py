@@ -25,6 +25,8 @@
     ├── WorkflowFailedError            a workflow ended without its result
     ├── WorkflowStoppedError           somebody stopped a workflow
     ├── ExecutorFailedError            one try of an executor has no result
+    ├── NotRunningError                (LookupError)   a workflow has no run to act on
+    ├── InvalidPrimitiveError          (ValueError)    a primitive that contradicts itself
     ├── UnknownWorkflowError           (LookupError)   no workflow has this name
     ├── ArtifactError                  (LookupError)   an artifact that is gone or altered
     ├── KnowledgeBaseError             (LookupError)   a run, experiment or version that is gone
@@ -253,6 +255,23 @@ class ExecutorFailedError(ScanflowError):
         self.message = message
         self.log = log
         super().__init__(f"executor {executor!r} failed ({reason}): {message}")
+
+
+class NotRunningError(ScanflowError, LookupError):
+    """There is no run of this workflow to act on. It has ended already, or was never started."""
+
+    def __init__(self, *, workflow: str) -> None:
+        self.workflow = workflow
+        super().__init__(f"no run of workflow {workflow!r} is under way; run it first")
+
+
+class InvalidPrimitiveError(ScanflowError, ValueError):
+    """A primitive that contradicts itself or its target. Whoever made it is at fault."""
+
+    def __init__(self, *, primitive: str, problem: str) -> None:
+        self.primitive = primitive
+        self.problem = problem
+        super().__init__(f"{primitive}: {problem}")
 
 
 class UnknownWorkflowError(ScanflowError, LookupError):

@@ -1,49 +1,170 @@
 """The operations that change the outside world, as typed messages (Table IV of the paper).
 
 A primitive says what is to be done, to which target; only the infrastructure actor does it. It travels in
-a `Perform`, which carries who asked for it and the idempotency key.
+a `Perform`, which carries who asked for it and the idempotency key. Two primitives with the same target and
+aspect want a say in the same thing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scanflow_actors.actors.message import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from scanflow_actors.workflows.batch import BatchWorkflow
+    from scanflow_actors.workflows.executor import Affinity, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunWorkflow:
+class _OnWorkflow:
+    workflow: str
+    aspect: ClassVar[str] = "definition"
+    """What about the target it changes."""
+
+    @property
+    def target(self) -> str:
+        """What it changes."""
+        return f"workflow/{self.workflow}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnExecutor(_OnWorkflow):
+    executor: str
+
+    @property
+    def target(self) -> str:
+        """What it changes."""
+        return f"workflow/{self.workflow}/executor/{self.executor}"
+
+
+# ---------------------------------------------------------------------- batch workflows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunWorkflow(_OnWorkflow):
     """runWorkflow(): run a batch workflow once, and wait for its result."""
 
-    workflow: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Small values and `ArtifactRef`s, by the names that the workflow takes."""
-
-    @property
-    def target(self) -> str:
-        """What it changes."""
-        return f"workflow/{self.workflow}"
+    aspect: ClassVar[str] = "runs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpgradeWorkflow:
-    """upgradeWorkflow(): let a workflow use another version of its model from its next run on."""
+class StopWorkflow(_OnWorkflow):
+    """stopWorkflow(): end the running runs of a batch workflow, or one of them. Result: `Stopped`."""
 
-    workflow: str
-    model: str
-    version: int
-
-    @property
-    def target(self) -> str:
-        """What it changes."""
-        return f"workflow/{self.workflow}"
+    run: str | None = None
+    """Key that the run was asked for with; None for all."""
+    aspect: ClassVar[str] = "runs"
 
 
-Primitive = RunWorkflow | UpgradeWorkflow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeWorkflow(_OnWorkflow):
+    """upgradeWorkflow(): give a workflow another version of its model, or another definition.
+
+    With `model` and `version`, the alias ``production`` names that version from now on; the result is the
+    version. With `definition`, running runs go on by it: what does something else now, and what needs it,
+    runs again. Result: `Changed`.
+    """
+
+    model: str = ""
+    version: int = 0
+    definition: BatchWorkflow | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateWorkflowAffinity(_OnWorkflow):
+    """updateWorkflowAffinity(): where all executors must run; those that run move there. `Changed`."""
+
+    affinity: Affinity
+    aspect: ClassVar[str] = "affinity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateWorkflowResource(_OnWorkflow):
+    """updateWorkflowResource(): what each executor gets; those that run start again with it. `Changed`."""
+
+    resources: Resources
+    aspect: ClassVar[str] = "resources"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunExecutor(_OnExecutor):
+    """runExecutor(): run an executor once more in the running runs, then what needs it. `Changed`."""
+
+    aspect: ClassVar[str] = "runs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopExecutor(_OnExecutor):
+    """stopExecutor(): end an executor in the running runs; what needs it is not run. `Stopped`."""
+
+    aspect: ClassVar[str] = "runs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeExecutor(_OnExecutor):
+    """upgradeExecutor(): another function or other options; it runs again, then what needs it. `Changed`."""
+
+    run: Callable[..., Any] | None = None
+    """The new function; None keeps the present one."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Argument → value; those that are not named keep theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateExecutorAffinity(_OnExecutor):
+    """updateExecutorAffinity(): where an executor must run; one that runs moves there. `Changed`."""
+
+    affinity: Affinity
+    aspect: ClassVar[str] = "affinity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateExecutorResource(_OnExecutor):
+    """updateExecutorResource(): what an executor gets; one that runs starts again with it. `Changed`."""
+
+    resources: Resources
+    aspect: ClassVar[str] = "resources"
+
+
+BatchPrimitive = (
+    RunWorkflow
+    | StopWorkflow
+    | UpgradeWorkflow
+    | UpdateWorkflowAffinity
+    | UpdateWorkflowResource
+    | RunExecutor
+    | StopExecutor
+    | UpgradeExecutor
+    | UpdateExecutorAffinity
+    | UpdateExecutorResource
+)
+Primitive = BatchPrimitive
+
+# ---------------------------------------------------------------------- results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A workflow has another definition now."""
+
+    generation: int
+    """How often it has changed."""
+    restarted: Mapping[str, tuple[str, ...]]
+    """By key of each running run, the executors that began anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """Runs, or an executor in them, were ended."""
+
+    runs: tuple[str, ...]
+    """Keys of the runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +173,7 @@ class Outcome:
 
     is_success: bool
     result: Any = None
-    """Result of the workflow; a small value or `ArtifactRef`s."""
+    """Result of the workflow (a small value or `ArtifactRef`s), or what the primitive's text says."""
     reason: str = ""
     """Why it failed, in words; empty on success."""
 

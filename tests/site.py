@@ -13,7 +13,9 @@ from scanflow_actors.infrastructure import (
     ExecutorFailed,
     Infrastructure,
     InfrastructureActor,
+    Subscription,
     WorkflowAdvanced,
+    WorkflowChanged,
     WorkflowEnded,
     WorkflowStarted,
 )
@@ -41,7 +43,9 @@ class Facts:
         self.changed = asyncio.Event()
 
     def of(self, kind: type[F], key: str | None = None) -> list[F]:
-        return [fact for fact in self.all if isinstance(fact, kind) and key in {None, fact.key}]  # type: ignore[attr-defined]
+        return [
+            fact for fact in self.all if isinstance(fact, kind) and key in {None, getattr(fact, "key", None)}
+        ]
 
     async def has(self, kind: type[F], key: str) -> F:
         """Wait for the first fact of this kind about this run."""
@@ -57,7 +61,9 @@ class Recorder(Actor):
         self._facts = facts
 
     @receive
-    def record(self, fact: WorkflowStarted | WorkflowAdvanced | ExecutorFailed | WorkflowEnded) -> None:
+    def record(
+        self, fact: WorkflowStarted | WorkflowAdvanced | ExecutorFailed | WorkflowEnded | WorkflowChanged
+    ) -> None:
         self._facts.all.append(fact)
         self._facts.changed.set()
 
@@ -83,6 +89,7 @@ class Site:
             ledger=self.folder / "ledger.db",
             knowledge=KnowledgeSettings.in_folder(self.folder),
             observer=self._observer,
+            subscriptions=(Subscription(actor="recorder", facts=(ExecutorFailed, WorkflowChanged)),),
         )
         self.ref = await self.system.spawn(InfrastructureActor, parts, name="infrastructure")
 

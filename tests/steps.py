@@ -122,3 +122,12 @@ def total(parts: list[int]) -> int:
 
 def unpicklable() -> Any:
     return socket.socket()
+
+
+def odd_numbers(count: int) -> list[int]:
+    return list(range(1, 2 * count, 2))
+
+
+def sum_after(parts: list[int], after: Any) -> int:
+    del after
+    return sum(parts)

@@ -1,13 +1,15 @@
 """The one actor that changes the outside world, and what it acts through."""
 
-from scanflow_actors.infrastructure.actor import Infrastructure, InfrastructureActor
+from scanflow_actors.infrastructure.actor import Infrastructure, InfrastructureActor, Subscription
 from scanflow_actors.infrastructure.backend import Backend, Order
 from scanflow_actors.infrastructure.facts import (
     ExecutorFailed,
+    Fact,
     FailureReason,
     StepDone,
     StepFailed,
     WorkflowAdvanced,
+    WorkflowChanged,
     WorkflowEnded,
     WorkflowStarted,
 )
@@ -16,6 +18,7 @@ from scanflow_actors.infrastructure.inprocess import InProcessBackend
 __all__ = [
     "Backend",
     "ExecutorFailed",
+    "Fact",
     "FailureReason",
     "InProcessBackend",
     "Infrastructure",
@@ -23,7 +26,9 @@ __all__ = [
     "Order",
     "StepDone",
     "StepFailed",
+    "Subscription",
     "WorkflowAdvanced",
+    "WorkflowChanged",
     "WorkflowEnded",
     "WorkflowStarted",
 ]

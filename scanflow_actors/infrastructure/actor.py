@@ -1,7 +1,8 @@
 """The one actor that changes the outside world.
 
 It takes each primitive once: a key that is being carried out is joined, one that was is answered from the
-ledger. Primitives on the same target wait for each other, in the order in which they came.
+ledger. Runs of one workflow wait for each other, in the order in which they came; so do changes of it, which
+act at once, on the run under way and on those that follow.
 """
 
 from __future__ import annotations
@@ -12,27 +13,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Actor, receive
-from scanflow_actors.artifacts.knowledge import KnowledgeBase, KnowledgeSettings
-from scanflow_actors.errors import ScanflowError, UnknownWorkflowError
-from scanflow_actors.infrastructure.backend import Order
-from scanflow_actors.infrastructure.facts import (
-    ExecutorFailed,
-    Fact,
-    StepDone,
-    StepFailed,
-    WorkflowAdvanced,
-    WorkflowEnded,
-    WorkflowStarted,
-)
+from scanflow_actors.errors import ScanflowError
+from scanflow_actors.infrastructure.batch_primitives import BatchPrimitives
+from scanflow_actors.infrastructure.definitions import Definitions
+from scanflow_actors.infrastructure.facts import Fact, WorkflowAdvanced, WorkflowEnded, WorkflowStarted
 from scanflow_actors.infrastructure.ledger import Ledger
 from scanflow_actors.infrastructure.turns import Turns
-from scanflow_actors.primitives import Outcome, Perform, RunWorkflow, UpgradeWorkflow
+from scanflow_actors.primitives import Outcome, Perform, RunWorkflow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.actors.ref import ActorRef
+    from scanflow_actors.artifacts.knowledge import KnowledgeSettings
     from scanflow_actors.infrastructure.backend import Backend
     from scanflow_actors.workflows.batch import BatchWorkflow
 
@@ -40,6 +34,15 @@ _log = logging.getLogger(__name__)
 
 NAME = "infrastructure"
 """The name that agents find it by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """An actor that wants to hear facts."""
+
+    actor: str
+    """Its name: it is found anew for each fact, so that it may come later, or restart."""
+    facts: tuple[type[Fact], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class Infrastructure:
     knowledge: KnowledgeSettings
     observer: ActorRef | None = None
     """Gets a `WorkflowStarted`, a `WorkflowAdvanced` for each step and a `WorkflowEnded`."""
+    subscriptions: tuple[Subscription, ...] = ()
 
 
 class InfrastructureActor(Actor):
@@ -59,15 +63,15 @@ class InfrastructureActor(Actor):
 
     def __init__(self, parts: Infrastructure) -> None:
         self._parts = parts
-        self._workflows = {workflow.name: workflow for workflow in parts.workflows}
         self._running: dict[str, asyncio.Future[Outcome]] = {}
         self._turns = Turns()
-        self._knowledge: KnowledgeBase | None = None
 
     async def on_start(self, ctx: ActorContext) -> None:
-        """Open the ledger."""
-        del ctx
+        """Open the ledger, and take up what primitives have made of the workflows."""
+        self._find = ctx.find
         self._ledger = await asyncio.to_thread(Ledger, self._parts.ledger)
+        definitions = await asyncio.to_thread(Definitions, self._parts.workflows, self._ledger)
+        self._batch = BatchPrimitives(self._parts.backend, definitions, self._parts.knowledge, self._tell)
 
     async def on_stop(self, ctx: ActorContext) -> None:
         """Close the ledger."""
@@ -91,7 +95,8 @@ class InfrastructureActor(Actor):
             future.cancel()  # a no-op unless this ended without an outcome
 
     async def _once(self, message: Perform) -> Outcome:
-        with self._turns.ticket(message.primitive.target) as ticket:
+        lane = "runs" if isinstance(message.primitive, RunWorkflow) else "changes"
+        with self._turns.ticket(f"{message.primitive.workflow}/{lane}") as ticket:
             known = await asyncio.to_thread(self._ledger.outcome, message.key)
             if known is not None:
                 return known
@@ -111,53 +116,16 @@ class InfrastructureActor(Actor):
 
     async def _carry_out(self, message: Perform) -> Any:
         primitive = message.primitive
-        if isinstance(primitive, UpgradeWorkflow):
-            return await self._upgrade(primitive)
-        return await self._run(message.key, primitive)
-
-    async def _upgrade(self, primitive: UpgradeWorkflow) -> int:
-        self._workflow(primitive.workflow)
-        await asyncio.to_thread(self._promote, primitive.model, primitive.version)
-        return primitive.version
-
-    def _promote(self, model: str, version: int) -> None:
-        """Open the knowledge base only now: most primitives do without it, and opening it takes seconds."""
-        if self._knowledge is None:
-            self._knowledge = KnowledgeBase(self._parts.knowledge)
-        self._knowledge.promote(model, version)
-
-    async def _run(self, key: str, primitive: RunWorkflow) -> Any:
-        workflow = self._workflow(primitive.workflow)
-        parameters = {**primitive.parameters}
-        if "key" in workflow.parameters:
-            parameters.setdefault("key", key)
-        workflow.check_parameters(parameters)
-
-        def report(step: StepDone | StepFailed) -> None:
-            if isinstance(step, StepDone):
-                self._tell(WorkflowAdvanced(key=key, step=step))
-            else:
-                self._tell(ExecutorFailed(key=key, workflow=workflow.name, failure=step))
-
-        self._tell(WorkflowStarted(key=key, workflow=workflow.name, steps=len(workflow.executors)))
-        outcome = Outcome(is_success=False, reason="the infrastructure stopped")
-        try:
-            result = await self._parts.backend.run_workflow(
-                Order(key=key, workflow=workflow, parameters=parameters, report=report)
-            )
-            outcome = Outcome(is_success=True)
-        except Exception as error:
-            outcome = Outcome(is_success=False, reason=str(error))
-            raise
-        finally:
-            self._tell(WorkflowEnded(key=key, workflow=workflow.name, outcome=outcome))
-        return result
-
-    def _workflow(self, name: str) -> BatchWorkflow:
-        if name not in self._workflows:
-            raise UnknownWorkflowError(workflow=name, known=tuple(sorted(self._workflows)))
-        return self._workflows[name]
+        if isinstance(primitive, RunWorkflow):
+            async with self._turns.turn(f"{primitive.workflow}/changes"):  # those that came before it first
+                run = self._batch.begin(message.key, primitive)
+            return await run
+        return await self._batch.change(primitive)
 
     def _tell(self, fact: Fact) -> None:
-        if self._parts.observer is not None:
-            self._parts.observer.tell(fact)
+        observer = self._parts.observer
+        if observer is not None and isinstance(fact, (WorkflowStarted, WorkflowAdvanced, WorkflowEnded)):
+            observer.tell(fact)
+        for subscription in self._parts.subscriptions:
+            if isinstance(fact, subscription.facts):
+                self._find(subscription.actor).tell(fact)

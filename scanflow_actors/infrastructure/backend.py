@@ -38,3 +38,26 @@ class Backend(Protocol):
             WorkflowFailedError: An executor failed; the executor and the reason are named.
             WorkflowStoppedError: Somebody stopped the run.
         """
+
+    async def stop_workflow(self, workflow: str, run: str | None) -> tuple[str, ...]:
+        """End the running runs of a workflow, or the one with this key: the keys of those that end."""
+
+    async def upgrade_workflow(self, workflow: BatchWorkflow) -> Mapping[str, tuple[str, ...]]:
+        """Let the running runs of this name go on by another definition.
+
+        Returns:
+            By key of the run, the executors that begin anew.
+
+        Raises:
+            InvalidWorkflowError: It takes other parameters than a running run was given.
+        """
+
+    async def run_executor(self, workflow: str, executor: str) -> Mapping[str, tuple[str, ...]]:
+        """Run an executor once more in each running run, and then what needs it.
+
+        Returns:
+            By key of the run, the executors that begin anew.
+        """
+
+    async def stop_executor(self, workflow: str, executor: str) -> tuple[str, ...]:
+        """End an executor in each running run: the keys of those where it had not ended."""

@@ -87,4 +87,12 @@ class WorkflowEnded:
     workflow: str = ""
 
 
-Fact = WorkflowStarted | WorkflowAdvanced | ExecutorFailed | WorkflowEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowChanged:
+    """Fact: a workflow has another definition now."""
+
+    workflow: str
+    generation: int
+
+
+Fact = WorkflowStarted | WorkflowAdvanced | ExecutorFailed | WorkflowEnded | WorkflowChanged

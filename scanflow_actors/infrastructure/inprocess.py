@@ -15,11 +15,10 @@ from scanflow_actors.infrastructure.work import work
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scanflow_actors.infrastructure.backend import Order
     from scanflow_actors.infrastructure.run import Call
 
 
-class InProcessBackend:
+class InProcessBackend(BatchRuns):
     """Really runs executors, in threads of this process.
 
     A thread cannot be killed: an executor that is stopped or too slow goes on unheard until it returns.
@@ -32,11 +31,7 @@ class InProcessBackend:
         Args:
             cache: Folder for the results of cached executors; None caches nothing.
         """
-        self._runs = BatchRuns(_Threads(cache))
-
-    async def run_workflow(self, order: Order) -> Any:
-        """Run a batch workflow; executors whose needs are met run in parallel."""
-        return await self._runs.run(order)
+        super().__init__(_Threads(cache))
 
 
 class _Threads:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scanflow_actors.primitives import Outcome, Perform
+    from scanflow_actors.workflows.batch import BatchWorkflow
 
 _SCHEMA = """
 create table if not exists primitive (
@@ -25,7 +26,12 @@ create table if not exists primitive (
     is_success integer not null,
     reason text not null,
     outcome blob not null
-)
+);
+create table if not exists definition (
+    workflow text primary key,
+    generation integer not null,
+    body blob not null
+);
 """
 
 
@@ -58,6 +64,21 @@ class Ledger:
                 cloudpickle.dumps(outcome),
             ),
         )
+
+    def keep_definition(self, basis: BatchWorkflow, generation: int, workflow: BatchWorkflow) -> None:
+        """Write down what primitives have made of a workflow, and of what."""
+        self._database.execute(
+            "insert or replace into definition values (?, ?, ?)",
+            (workflow.name, generation, cloudpickle.dumps((basis, workflow))),
+        )
+
+    def definitions(self) -> dict[str, tuple[BatchWorkflow, int, BatchWorkflow]]:
+        """What was written down, by name: the basis, the generation, and the workflow."""
+        found = {}
+        for name, generation, body in self._database.execute("select * from definition"):
+            basis, workflow = pickle.loads(body)
+            found[name] = (basis, generation, workflow)
+        return found
 
     def close(self) -> None:
         """Close the database."""

@@ -7,6 +7,7 @@ running workflow is decided here: stop it, stop or start one executor, give it a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,8 @@ from scanflow_actors.errors import ExecutorFailedError, WorkflowFailedError, Wor
 from scanflow_actors.infrastructure.facts import FailureReason, StepDone, StepFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from scanflow_actors.infrastructure.backend import Order
     from scanflow_actors.workflows.batch import BatchWorkflow
     from scanflow_actors.workflows.executor import Executor
@@ -75,6 +78,7 @@ class BatchRun:
         self._launcher = launcher
         self._steps = {executor.name: _Step() for executor in order.workflow.executors}
         self._moved = asyncio.Event()
+        self._changing = 0
         self._failure: WorkflowFailedError | WorkflowStoppedError | None = None
 
     async def result(self) -> Any:
@@ -85,7 +89,7 @@ class BatchRun:
             WorkflowStoppedError: The run, or an executor that its result needs, was stopped.
         """
         try:
-            while self._failure is None and self._start_ready():
+            while self._failure is None and (self._changing or self._start_ready()):
                 await self._moved.wait()
                 self._moved.clear()
             if self._failure is not None:
@@ -97,23 +101,28 @@ class BatchRun:
         finally:
             await self._end(*self._steps)
 
-    def state(self, executor: str) -> State:
-        """Where an executor stands."""
-        return self._steps[executor].state
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What the run was given."""
+        return self._order.parameters
 
     # ------------------------------------------------------------------ what may be asked of it
 
-    def stop(self) -> None:
-        """End the run; `result` raises."""
+    async def stop(self) -> None:
+        """End the run, and wait until nothing of it runs; `result` raises."""
         self._failure = WorkflowStoppedError(workflow=self.workflow.name, run=self.key)
         self._moved.set()
+        await self._end(*self._steps)
 
-    async def stop_executor(self, name: str) -> None:
+    async def stop_executor(self, name: str) -> bool:
         """End an executor, or never start it. What needs it is not run. No effect on one that is done."""
-        if self._steps[name].state is not State.DONE:
+        step = self._steps[name]
+        with self._change():
             await self._end(name)
-            self._steps[name].state = State.STOPPED
-            self._moved.set()
+            if step.state in {State.DONE, State.FAILED}:
+                return False
+            step.state = State.STOPPED
+        return True
 
     async def start_executor(self, name: str) -> tuple[str, ...]:
         """Run an executor, and then what needs it, in this run once more: also if it is done or stopped.
@@ -121,7 +130,8 @@ class BatchRun:
         Returns:
             The executors that begin anew.
         """
-        return await self._renew({name})
+        with self._change():
+            return await self._renew({name})
 
     async def adopt(self, workflow: BatchWorkflow) -> tuple[str, ...]:
         """Go on by another definition: the run ends with the result that it gives.
@@ -132,21 +142,20 @@ class BatchRun:
         Returns:
             The executors that begin anew.
         """
-        workflow.check_parameters(self._order.parameters)
         before = {executor.name: executor for executor in self.workflow.executors}
         after = {executor.name: executor for executor in workflow.executors}
-        gone = before.keys() - after.keys()
-        await self._end(*gone)
-        self.workflow = workflow
-        self._steps = {name: self._steps.get(name) or _Step() for name in after}
-        return await self._renew(
-            {
-                name
-                for name in before.keys() & after.keys()
-                if before[name] != after[name]
-                and (_does_other(before[name], after[name]) or self._steps[name].state is State.RUNNING)
-            }
-        )
+        with self._change():
+            await self._end(*(before.keys() - after.keys()))
+            self.workflow = workflow
+            self._steps = {name: self._steps.get(name) or _Step() for name in after}
+            return await self._renew(
+                {
+                    name
+                    for name in before.keys() & after.keys()
+                    if before[name] != after[name]
+                    and (_does_other(before[name], after[name]) or self._steps[name].state is State.RUNNING)
+                }
+            )
 
     async def _renew(self, names: set[str]) -> tuple[str, ...]:
         all_names = names.union(*(self.workflow.dependants(name) for name in names))
@@ -154,8 +163,17 @@ class BatchRun:
         await self._end(*anew)
         for name in anew:
             self._steps[name] = _Step()
-        self._moved.set()
         return tuple(sorted(anew))
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[None]:
+        """Start nothing meanwhile: what a change ends must have ended before anything begins anew."""
+        self._changing += 1
+        try:
+            yield
+        finally:
+            self._changing -= 1
+            self._moved.set()
 
     # ------------------------------------------------------------------ how it goes on
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.infrastructure.run import BatchRun, Launcher
@@ -18,7 +19,12 @@ class BatchRuns:
         self._launcher = launcher
         self._runs: dict[str, BatchRun] = {}
 
-    async def run(self, order: Order) -> Any:
+    def _of(self, workflow: str, key: str | None = None) -> tuple[BatchRun, ...]:
+        return tuple(
+            run for run in self._runs.values() if run.workflow.name == workflow and key in {None, run.key}
+        )
+
+    async def run_workflow(self, order: Order) -> Any:
         """Run a workflow to its end."""
         run = self._runs[order.key] = BatchRun(order, self._launcher)
         try:
@@ -26,12 +32,23 @@ class BatchRuns:
         finally:
             del self._runs[order.key]
 
-    def of(self, workflow: str, key: str | None = None) -> tuple[BatchRun, ...]:
-        """The running runs of a workflow, or the one with this key."""
-        return tuple(
-            run for run in self._runs.values() if run.workflow.name == workflow and key in {None, run.key}
-        )
+    async def stop_workflow(self, workflow: str, run: str | None) -> tuple[str, ...]:
+        """End runs, and wait until they have ended."""
+        runs = self._of(workflow, run)
+        await asyncio.gather(*(each.stop() for each in runs))
+        return tuple(each.key for each in runs)
 
-    async def adopt(self, workflow: BatchWorkflow) -> dict[str, tuple[str, ...]]:
-        """Let the running runs go on by another definition; by run, the executors that begin anew."""
-        return {run.key: await run.adopt(workflow) for run in self.of(workflow.name)}
+    async def upgrade_workflow(self, workflow: BatchWorkflow) -> dict[str, tuple[str, ...]]:
+        """Let the running runs go on by another definition."""
+        runs = self._of(workflow.name)
+        for run in runs:
+            workflow.check_parameters(run.parameters)
+        return {run.key: await run.adopt(workflow) for run in runs}
+
+    async def run_executor(self, workflow: str, executor: str) -> dict[str, tuple[str, ...]]:
+        """Run an executor once more, and then what needs it."""
+        return {run.key: await run.start_executor(executor) for run in self._of(workflow)}
+
+    async def stop_executor(self, workflow: str, executor: str) -> tuple[str, ...]:
+        """End an executor."""
+        return tuple([run.key for run in self._of(workflow) if await run.stop_executor(executor)])

@@ -35,8 +35,26 @@ class Affinity:
 
     labels: Mapping[str, str] = field(default_factory=dict)
     """Label of the node → value, or ``!value``, or ``in(a,b)``, as Ray's label selectors have it."""
-    apart_from: frozenset[str] = frozenset()
+    apart_from: tuple[str, ...] = ()
     """Workflows whose executors must not share a node with it, while both run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What an executor or a service gets; None leaves a number as it is."""
+
+    num_cpus: float | None = None
+    num_gpus: float | None = None
+    memory_bytes: int | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Those that are set, by name."""
+        pairs = (
+            ("num_cpus", self.num_cpus),
+            ("num_gpus", self.num_gpus),
+            ("memory_bytes", self.memory_bytes),
+        )
+        return {name: value for name, value in pairs if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

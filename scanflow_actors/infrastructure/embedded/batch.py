@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from scanflow_actors.infrastructure.backend import Order
     from scanflow_actors.infrastructure.run import Call
     from scanflow_actors.infrastructure.work import Report
     from scanflow_actors.workflows.executor import Executor
@@ -44,7 +43,7 @@ _REASONS: tuple[tuple[type[RayError], FailureReason], ...] = (
 _cluster_resources: Callable[[], dict[str, float]] = ray.cluster_resources  # ray leaves it untyped
 
 
-class EmbeddedBackend:
+class EmbeddedBackend(BatchRuns):
     """The backend of a laptop, and of a Ray cluster without Kubernetes' toolkits."""
 
     def __init__(self, *, cache: Path | None = None) -> None:
@@ -53,18 +52,7 @@ class EmbeddedBackend:
         Args:
             cache: Folder, shared by all nodes, for the results of cached executors; None caches nothing.
         """
-        self._cache = cache
-        self._made: BatchRuns | None = None
-
-    @property
-    def _runs(self) -> BatchRuns:
-        if self._made is None:
-            self._made = BatchRuns(_RayTasks(self._cache))
-        return self._made
-
-    async def run_workflow(self, order: Order) -> Any:
-        """Run a batch workflow; executors whose needs are met run in parallel."""
-        return await self._runs.run(order)
+        super().__init__(_RayTasks(cache))
 
 
 @ray.remote(num_returns=2, max_retries=0)
@@ -85,8 +73,13 @@ class _RayTasks:
 
     def __init__(self, cache: Path | None) -> None:
         self._cache = cache
-        # Twice the CPUs: while one half runs, Ray can already place the next.
-        self._places = Places(2 * max(1.0, float(_cluster_resources().get("CPU", 1))))
+        self._made: Places | None = None
+
+    @property
+    def _places(self) -> Places:
+        if self._made is None:  # twice the CPUs: while one half runs, Ray can already place the next
+            self._made = Places(2 * max(1.0, float(_cluster_resources().get("CPU", 1))))
+        return self._made
 
     async def launch(self, call: Call) -> Any:
         executor = call.executor

@@ -145,7 +145,7 @@ async def test_a_run_ends_with_its_actor_and_is_run_again_under_its_key(site: Si
     assert (await site.perform(run_of("w", "a"), "key")).result == "a"
 
 
-class Faulty:
+class Faulty(InProcessBackend):
     """A backend that is broken."""
 
     async def run_workflow(self, order: Order) -> Any:

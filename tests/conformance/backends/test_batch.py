@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytest_asyncio
 
 from scanflow_actors.infrastructure import (
     ExecutorFailed,
     FailureReason,
-    InProcessBackend,
     WorkflowAdvanced,
     WorkflowEnded,
     WorkflowStarted,
@@ -18,34 +16,11 @@ from scanflow_actors.infrastructure import (
 from scanflow_actors.primitives import RunWorkflow
 from scanflow_actors.workflows import BatchWorkflow, Executor, Retries
 from tests import steps
-from tests.site import Site, opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
-
-@pytest_asyncio.fixture(params=["inprocess", "embedded"])
-async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
-    async with opened(tmp_path, _backend(request)) as made:
-        yield made
-
-
-@pytest_asyncio.fixture
-async def on_ray(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
-    request.param = "embedded"
-    async with opened(tmp_path, _backend(request)) as made:
-        yield made
-
-
-def _backend(request: pytest.FixtureRequest) -> Any:
-    cache = request.getfixturevalue("tmp_path") / "cache"
-    if request.param == "inprocess":
-        return InProcessBackend(cache=cache)
-    request.getfixturevalue("ray_session")
-    from scanflow_actors.infrastructure.embedded.batch import EmbeddedBackend  # noqa: PLC0415 - imports ray
-
-    return EmbeddedBackend(cache=cache)
+    from tests.site import Site
 
 
 def single(run: Any, **fields: Any) -> BatchWorkflow:

@@ -1,0 +1,157 @@
+"""The primitives of batch workflows: each as a change of a definition and of the runs under way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from scanflow_actors import primitives
+from scanflow_actors.artifacts.knowledge import KnowledgeBase
+from scanflow_actors.errors import InvalidPrimitiveError, NotRunningError
+from scanflow_actors.infrastructure.backend import Order
+from scanflow_actors.infrastructure.facts import (
+    ExecutorFailed,
+    Fact,
+    StepDone,
+    StepFailed,
+    WorkflowAdvanced,
+    WorkflowChanged,
+    WorkflowEnded,
+    WorkflowStarted,
+)
+from scanflow_actors.primitives import Changed, Outcome, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from scanflow_actors.artifacts.knowledge import KnowledgeSettings
+    from scanflow_actors.infrastructure.backend import Backend
+    from scanflow_actors.infrastructure.definitions import Definitions
+    from scanflow_actors.workflows.batch import BatchWorkflow
+
+
+class BatchPrimitives:
+    """Carries out primitives of batch workflows on a backend."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        definitions: Definitions,
+        knowledge: KnowledgeSettings,
+        tell: Callable[[Fact], None],
+    ) -> None:
+        self._backend = backend
+        self._definitions = definitions
+        self._knowledge = knowledge
+        self._tell = tell
+        self._base: KnowledgeBase | None = None
+
+    # ------------------------------------------------------------------ runs
+
+    def begin(self, key: str, primitive: primitives.RunWorkflow) -> asyncio.Task[Any]:
+        """Start a run by the definition of this moment; what happens from now on acts on it."""
+        workflow = self._definitions[primitive.workflow]
+        parameters = {**primitive.parameters}
+        if "key" in workflow.parameters:
+            parameters.setdefault("key", key)
+        workflow.check_parameters(parameters)
+        return asyncio.create_task(self._run(key, workflow, parameters), name=f"run {key}")
+
+    async def _run(self, key: str, workflow: BatchWorkflow, parameters: Mapping[str, Any]) -> Any:
+        name = workflow.name
+
+        def report(step: StepDone | StepFailed) -> None:
+            if isinstance(step, StepDone):
+                self._tell(WorkflowAdvanced(key=key, step=step))
+            else:
+                self._tell(ExecutorFailed(key=key, workflow=name, failure=step))
+
+        self._tell(WorkflowStarted(key=key, workflow=name, steps=len(workflow.executors)))
+        outcome = Outcome(is_success=False, reason="the infrastructure stopped")
+        try:
+            order = Order(key=key, workflow=workflow, parameters=parameters, report=report)
+            result = await self._backend.run_workflow(order)
+            outcome = Outcome(is_success=True)
+        except Exception as error:
+            outcome = Outcome(is_success=False, reason=str(error))
+            raise
+        finally:
+            self._tell(WorkflowEnded(key=key, workflow=name, outcome=outcome))
+        return result
+
+    # ------------------------------------------------------------------ changes
+
+    async def change(self, primitive: primitives.BatchPrimitive) -> Any:
+        """Carry out any primitive but `RunWorkflow`.
+
+        Raises:
+            UnknownWorkflowError: No workflow has this name.
+            InvalidWorkflowError: No such executor, or a change that cannot work.
+            NotRunningError: There is no run in which an executor could run once more.
+        """
+        workflow = self._definitions[primitive.workflow]
+        match primitive:
+            case primitives.StopWorkflow():
+                return Stopped(runs=await self._backend.stop_workflow(workflow.name, primitive.run))
+            case primitives.UpgradeWorkflow() if primitive.definition is None:
+                return await self._promote(primitive)
+            case primitives.RunExecutor():
+                return await self._run_executor(workflow, primitive.executor)
+            case primitives.StopExecutor():
+                workflow.executor(primitive.executor)
+                runs = await self._backend.stop_executor(workflow.name, primitive.executor)
+                return Stopped(runs=runs)
+            case _:
+                return await self._adopt(changed(workflow, primitive))
+
+    async def _run_executor(self, workflow: BatchWorkflow, executor: str) -> Changed:
+        workflow.executor(executor)
+        restarted = await self._backend.run_executor(workflow.name, executor)
+        if not restarted:
+            raise NotRunningError(workflow=workflow.name)
+        return Changed(generation=self._definitions.generation(workflow.name), restarted=restarted)
+
+    async def _adopt(self, workflow: BatchWorkflow) -> Changed:
+        restarted = await self._backend.upgrade_workflow(workflow)
+        generation = await self._definitions.replace(workflow)
+        self._tell(WorkflowChanged(workflow=workflow.name, generation=generation))
+        return Changed(generation=generation, restarted=restarted)
+
+    async def _promote(self, primitive: primitives.UpgradeWorkflow) -> int:
+        if not primitive.model or primitive.version < 1:
+            raise InvalidPrimitiveError(
+                primitive="UpgradeWorkflow", problem="give a definition, or a model and its version"
+            )
+        await asyncio.to_thread(self._promote_blocking, primitive.model, primitive.version)
+        return primitive.version
+
+    def _promote_blocking(self, model: str, version: int) -> None:
+        """Open the knowledge base only now: most primitives do without it, and opening it takes seconds."""
+        if self._base is None:
+            self._base = KnowledgeBase(self._knowledge)
+        self._base.promote(model, version)
+
+
+def changed(workflow: BatchWorkflow, primitive: primitives.BatchPrimitive) -> BatchWorkflow:
+    """The definition that a primitive asks for."""
+    match primitive:
+        case primitives.UpgradeWorkflow(definition=new) if new is not None:
+            if new.name != workflow.name:
+                problem = f"the definition is of {new.name!r}; upgrade that one"
+                raise InvalidPrimitiveError(primitive="UpgradeWorkflow", problem=problem)
+            return new
+        case primitives.UpdateWorkflowAffinity():
+            return workflow.changed(None, affinity=primitive.affinity)
+        case primitives.UpdateWorkflowResource():
+            return workflow.changed(None, **primitive.resources.fields())
+        case primitives.UpdateExecutorAffinity():
+            return workflow.changed(primitive.executor, affinity=primitive.affinity)
+        case primitives.UpdateExecutorResource():
+            return workflow.changed(primitive.executor, **primitive.resources.fields())
+        case primitives.UpgradeExecutor():
+            executor = workflow.executor(primitive.executor)
+            options = {**executor.options, **primitive.options}
+            return workflow.changed(executor.name, run=primitive.run or executor.run, options=options)
+        case _:
+            name = type(primitive).__name__
+            raise InvalidPrimitiveError(primitive=name, problem="it changes no definition")

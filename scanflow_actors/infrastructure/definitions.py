@@ -1,0 +1,51 @@
+"""What each workflow is now: as it was given, or as primitives have changed it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from scanflow_actors.errors import UnknownWorkflowError
+
+if TYPE_CHECKING:
+    from scanflow_actors.infrastructure.ledger import Ledger
+    from scanflow_actors.workflows.batch import BatchWorkflow
+
+_log = logging.getLogger(__name__)
+
+
+class Definitions:
+    """Workflows by name, each with its generation. A change outlives the actor, in the ledger.
+
+    A change was made to what was given then. When another definition is given at a later start, it wins.
+    """
+
+    def __init__(self, given: tuple[BatchWorkflow, ...], ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._given = {workflow.name: workflow for workflow in given}
+        self._now = dict(self._given)
+        self._generations = dict.fromkeys(self._given, 0)
+        for name, (basis, generation, workflow) in ledger.definitions().items():
+            if name not in self._given or self._given[name] == basis:
+                self._now[name], self._generations[name] = workflow, generation
+            else:
+                _log.warning("workflow %s was given anew; what primitives changed of it is dropped", name)
+
+    def __getitem__(self, name: str) -> BatchWorkflow:
+        if name not in self._now:
+            raise UnknownWorkflowError(workflow=name, known=tuple(sorted(self._now)))
+        return self._now[name]
+
+    def generation(self, name: str) -> int:
+        """How often a workflow has changed."""
+        return self._generations.get(name, 0)
+
+    async def replace(self, workflow: BatchWorkflow) -> int:
+        """Let a workflow be another from now on: its new generation."""
+        name = workflow.name
+        generation = self.generation(name) + 1
+        basis = self._given.get(name, workflow)
+        await asyncio.to_thread(self._ledger.keep_definition, basis, generation, workflow)
+        self._now[name], self._generations[name] = workflow, generation
+        return generation
