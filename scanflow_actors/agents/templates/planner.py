@@ -87,9 +87,11 @@ def picked_data(config: Planning) -> Sensor:
 
     def read(sight: Sight) -> Observation:
         seen = count.read(sight)
+        if seen.is_nothing:
+            return seen
         version = sight.require_knowledge().version(config.model)
         state = PickedData(total=seen.state.total, production_version=version)
-        return Observation(state=state, watermark=seen.watermark, is_nothing=seen.is_nothing)
+        return Observation(state=state, watermark=seen.watermark)
 
     return Sensor(read=read)
 
@@ -104,6 +106,8 @@ def newest_candidate(config: Planning) -> Sensor:
     def read(sight: Sight) -> Observation:
         knowledge = sight.require_knowledge()
         seen = knowledge.runs_since(config.candidates, sight.watermark)
+        if not seen.runs:
+            return Observation(state=None, watermark=seen.watermark, is_nothing=True)
         production = knowledge.version(config.model)
         rivals = [run for run in seen.runs if run.metrics["current_version"] == production]
         if not rivals:

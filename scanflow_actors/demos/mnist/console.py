@@ -66,7 +66,7 @@ class ConsoleActor(Actor):
         mark = "[green]yes[/]" if fact.holds else "[dim]no [/]"
         who = f"{fact.agent:8} {fact.strategy:27}"
         self._console.print(
-            f"{_clock(at)}  {who} {mark}  {escape(fact.reason)}", highlight=False, soft_wrap=True
+            f"{at:%H:%M}  {who} {mark}  {escape(fact.reason)}", highlight=False, soft_wrap=True
         )
 
     @receive
@@ -74,8 +74,3 @@ class ConsoleActor(Actor):
         """Say what could not be carried out; success shows in the next decisions."""
         if not fact.is_success:
             self._console.print(f"[red]failed[/]  {fact.agent} {fact.strategy}: {escape(fact.reason)}")
-
-
-def _clock(at: datetime) -> str:
-    days = (at - at.replace(year=2026, month=1, day=1, hour=0, minute=0, second=0)).days
-    return f"{24 * days + at.hour:3d}:{at.minute:02d}"

@@ -12,7 +12,6 @@ from rich import box
 from rich.table import Table
 
 from scanflow_actors.demos.mnist.figures import draw_interval, draw_roadmap
-from scanflow_actors.demos.mnist.run import MIDNIGHT, Result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from scanflow_actors.demos.mnist.lab import Lab
+    from scanflow_actors.demos.mnist.run import Result
 
 _RECORDED_PACKAGES = ("scanflow-actors", "ray", "mlflow", "torch", "numpy", "scipy")
 
@@ -27,7 +27,12 @@ _RECORDED_PACKAGES = ("scanflow-actors", "ray", "mlflow", "torch", "numpy", "sci
 def print_table(console: Console, result: Result) -> None:
     """Print the table and what the team gained."""
     table = Table(
-        title="The stream, window by window", caption=_CAPTION, caption_justify="left", box=box.SIMPLE_HEAD
+        title="The stream, window by window",
+        caption=_CAPTION,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
     )
     columns = (
         "window",
@@ -91,7 +96,7 @@ def write_figures(result: Result, folder: Path) -> tuple[Path, Path]:
         Where they are.
     """
     interval, roadmap = folder / "fig6-interval.png", folder / "fig7-roadmap.png"
-    draw_interval(result.rows, result.entries, MIDNIGHT, interval)
+    draw_interval(result.rows, result.entries, result.begun_at, interval)
     draw_roadmap(result.rows, roadmap)
     return interval, roadmap
 

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from scanflow_actors.actors import ActorRef
-    from scanflow_actors.agents import Entry, Team
+    from scanflow_actors.agents import Entry
     from scanflow_actors.demos.mnist.lab import Lab
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
-"""The agents' time at the first window."""
+"""The agents' time when their clock starts."""
 
 WORK_TIMEOUT_S = 300.0
 """Seconds for one workflow that the demo itself asks for."""
@@ -48,6 +48,8 @@ class Result:
     """The whole journal."""
     failures: tuple[str, ...]
     """Decisions that could not be carried out, in words."""
+    begun_at: datetime
+    """The agents' time at the first window."""
 
 
 async def run(
@@ -68,16 +70,19 @@ async def run(
         WorkflowFailedError: A workflow that the demo itself asked for failed.
         DataNotFoundError: The digits are not there.
     """
-    await asyncio.to_thread(prepare_digits, lab)  # the user's errors come before anything is started
-    await asyncio.to_thread(open_knowledge, lab.knowledge)
     progress = make_progress(console)
     with progress:
-        console.print("starting Ray and the agents' processes")
+        console.print("starting Ray and reading the digits")
+        preparing = asyncio.gather(
+            asyncio.to_thread(prepare_digits, lab), asyncio.to_thread(open_knowledge, lab.knowledge)
+        )
         async with RayActorSystem("mnist") as system:
+            await preparing
             watcher = await system.spawn(ConsoleActor, console, progress, name="console", placement=LOCAL)
             stage = _Stage(lab, system, console, watcher)
-            await stage.train()
-            await stage.stream(on_window)
+            console.print("starting the team; training the first model and the drift detector")
+            await asyncio.gather(stage.train(), stage.start_team())
+            begun_at = await stage.stream(on_window)
     rows = await asyncio.to_thread(read_rows, lab)
     entries = await asyncio.to_thread(_read_journal, lab)
     return Result(
@@ -89,6 +94,7 @@ async def run(
             for entry in entries
             if entry.kind == "outcome" and not entry.holds
         ),
+        begun_at=begun_at,
     )
 
 
@@ -100,6 +106,12 @@ class _Stage:
         self._system = system
         self._console = console
         self._watcher = watcher
+        self._clock = Clock.starting(MIDNIGHT, hour_s=lab.hour_s)
+        self._team = make_team(lab, self._clock, watcher)
+
+    async def start_team(self) -> None:
+        """Start the agents; until the stream begins they find nothing to do."""
+        await self._team.start(self._system)
 
     async def train(self) -> None:
         """Start the infrastructure; train, register and promote version 1; fit the detector."""
@@ -111,7 +123,6 @@ class _Stage:
             observer=self._watcher,
         )
         await self._system.spawn(InfrastructureActor, parts, name=INFRASTRUCTURE)
-        self._console.print("training the first model and the drift detector")
         first = RunWorkflow(workflow=names.TRAINING, parameters={"retrain": False, "production_version": 0})
         fitting = RunWorkflow(workflow=names.DETECTOR_FITTING)
         version, _ = await asyncio.gather(
@@ -120,29 +131,31 @@ class _Stage:
         upgrade = UpgradeWorkflow(workflow=names.INFERENCE, model=names.MODEL, version=version)
         await self._perform(upgrade, "first-promotion")
 
-    async def stream(self, on_window: Callable[[int, RayActorSystem], None] | None) -> None:
-        """Start the team, and send it a window an hour; then wait until it has dealt with all."""
-        clock = Clock.starting(MIDNIGHT - timedelta(hours=1), hour_s=self._lab.hour_s)
-        team = make_team(self._lab, clock, self._watcher)
-        await team.start(self._system)
-        self._console.print("the team is up; the stream begins")
+    async def stream(self, on_window: Callable[[int, RayActorSystem], None] | None) -> datetime:
+        """Send the team a window an hour, then wait until it has dealt with all.
+
+        Returns:
+            The agents' time at the first window.
+        """
+        begin = self._clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        self._console.print(f"all is up; the stream begins at {begin:%H:%M}", highlight=False)
         for index in range(self._lab.windows):
-            at = MIDNIGHT + timedelta(hours=index)
-            await asyncio.sleep(clock.wait_s(at))
+            await asyncio.sleep(self._clock.wait_s(begin + timedelta(hours=index)))
             await self._window(index)
             if on_window is not None:
                 on_window(index, self._system)
-        await self._finish(team, clock)
+        await self._finish()
+        return begin
 
     async def _window(self, index: int) -> None:
         ref = await asyncio.to_thread(lay_down, self._lab, index)
         inference = RunWorkflow(workflow=names.INFERENCE, parameters={"window": ref})
         await self._perform(inference, f"window-{index}")
 
-    async def _finish(self, team: Team, clock: Clock) -> None:
+    async def _finish(self) -> None:
         """Give the agents the hour in which they check the last window, and time to act."""
-        await asyncio.sleep(clock.wait_s(clock.now() + timedelta(hours=1)))
-        await team.settled(timeout_s=WORK_TIMEOUT_S)
+        await asyncio.sleep(3600.0 / self._clock.scale)
+        await self._team.settled(timeout_s=WORK_TIMEOUT_S)
 
     async def _perform(self, primitive: Primitive, key: str) -> Any:
         request = Perform(primitive=primitive, key=key, by="demo")
