@@ -59,6 +59,13 @@ class RaySettings:
     start_timeout_s: float = 120.0
     """Seconds for a process to start and an actor's `on_start` to return, on a loaded machine."""
 
+    heartbeat_s: float = 0.5
+    """Seconds between two heartbeats of a host. Ray itself never notices a process that is stopped."""
+
+    hung_kill_s: float | None = 60.0
+    """Seconds of silence after which a hung host is killed and its actors start elsewhere; None never does.
+    Native code that holds Python's lock for so long looks the same."""
+
     num_cpus: int | None = None
     """Logical CPUs of a cluster that we start ourselves; None takes what the machine has."""
 

@@ -13,7 +13,7 @@ from scanflow_actors.actors.message import StopReason
 from scanflow_actors.actors.supervision import RestartLog
 from scanflow_actors.cluster.carriers import RayCarrier
 from scanflow_actors.cluster.directory import CONTROLLER
-from scanflow_actors.cluster.hosts import Host, Hosts
+from scanflow_actors.cluster.hosts import Hosts
 from scanflow_actors.cluster.node import Node
 from scanflow_actors.cluster.placement import Dedicated, Local, Placement, Pooled
 from scanflow_actors.cluster.wire import Ended, Gone, HostDown, HostUp, News, Settled
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from scanflow_actors.actors.recipe import Recipe
+    from scanflow_actors.cluster.pulse import Host
     from scanflow_actors.settings import Settings
 
 _log = logging.getLogger(__name__)

@@ -148,9 +148,16 @@ class HostProcess:
         return self._outbox.collect(expected, self._settings.ray.poll_timeout_s)
 
     @ray.method(concurrency_group="pulse")
-    def hello(self) -> int:
-        """Say that the process is up: its process id."""
-        return os.getpid()
+    def hello(self) -> tuple[int, str]:
+        """Say that the process is up: its process id, and the node that it runs on."""
+        return os.getpid(), ray.get_runtime_context().get_node_id()
+
+    @ray.method(concurrency_group="pulse")
+    def beat(self) -> bool:
+        """Say whether the event loop turns; a receiver that computes without awaiting holds it up."""
+        turned = threading.Event()
+        self._loop.call_soon_threadsafe(turned.set)
+        return turned.wait(self._settings.ray.heartbeat_s)
 
     @ray.method(concurrency_group="watch")
     def watch(self) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import ray
 from ray.exceptions import ActorDiedError, RayActorError, RayError
@@ -16,25 +15,13 @@ from scanflow_actors.cluster.directory import host_id
 from scanflow_actors.cluster.host import RayHost
 from scanflow_actors.cluster.link import LinkReceiver
 from scanflow_actors.cluster.placement import Dedicated
+from scanflow_actors.cluster.pulse import Host, HostHandle, Pulse, call
 from scanflow_actors.errors import HostStartError
 
 if TYPE_CHECKING:
     from scanflow_actors.settings import Settings
 
 _log = logging.getLogger(__name__)
-
-HostHandle = Any
-"""Ray's handle of a `RayHost`: its methods are made at run time, so it has no static type."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Host:
-    """One living host process."""
-
-    id: str
-    handle: HostHandle
-    pid: int = 0
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
 class HostListener(Protocol):
@@ -90,7 +77,7 @@ class Hosts:
         host = Host(id=name, handle=handle)
         try:
             async with asyncio.timeout(self._settings.ray.start_timeout_s):
-                host.pid = await call(handle.hello.remote())
+                host.pid, host.node = await call(handle.hello.remote())
         except (TimeoutError, RayError) as error:
             _kill(handle)
             there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
@@ -107,6 +94,8 @@ class Hosts:
         watch = host.handle.watch.remote().future()
         watch.add_done_callback(lambda _: post(self._loop, self._died, host))
         host.tasks.append(asyncio.create_task(self._fetch(host), name=f"fetch {host.id}"))
+        pulse = Pulse(host, self._settings.ray)
+        host.tasks.append(asyncio.create_task(pulse.watch(), name=f"pulse {host.id}"))
         self._listener.on_host_up(host)
 
     def _died(self, host: Host, *, died: bool = True) -> None:
@@ -153,8 +142,3 @@ def _kill(handle: HostHandle) -> None:
 def _retrieve(standby: asyncio.Task[Host]) -> None:
     if not standby.cancelled() and standby.exception() is not None:
         _log.warning("no host stands by: %s", standby.exception())
-
-
-async def call(ref: ray.ObjectRef[Any]) -> Any:
-    """Await a Ray call from a plain event loop."""
-    return await asyncio.wrap_future(ref.future())

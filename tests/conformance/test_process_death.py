@@ -238,3 +238,35 @@ async def test_g17_shutdown_while_an_actor_is_started_again(ray_session: None) -
             continue  # until its death is seen; it is being started again then
     assert asyncio.all_tasks() == before
     assert await is_gone(pid)
+
+
+async def test_g13_a_host_that_hangs_is_noticed_and_replaced(
+    ray_session: None,  # noqa: ARG001 - must run
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = Settings(ray=RaySettings(standby_hosts=1, heartbeat_s=0.3, hung_kill_s=0.5))
+    async with RayActorSystem("hung", settings=settings) as system:
+        counter = await system.spawn(Counter, 5, name="counter", restart=FAST)
+        pid = system.process_of(counter)
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(HostLostError):
+            await counter.ask(Add(1))
+        assert "gives no sign of life" in caplog.text
+        assert await counter.ask(Add(1)) == 6
+        assert system.process_of(counter) != pid
+        assert await is_gone(pid)
+
+
+async def test_g13_a_host_that_comes_back_in_time_goes_on(
+    ray_session: None,  # noqa: ARG001 - must run
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = Settings(ray=RaySettings(standby_hosts=0, heartbeat_s=0.3, hung_kill_s=None))
+    async with RayActorSystem("sleepy", settings=settings) as system:
+        counter = await system.spawn(Counter, 5, name="counter", restart=FAST)
+        os.kill(system.process_of(counter), signal.SIGSTOP)
+        asked = asyncio.ensure_future(counter.ask(Add(1)))
+        while "gives no sign of life" not in caplog.text:
+            await asyncio.sleep(0.05)
+        os.kill(system.process_of(counter), signal.SIGCONT)
+        assert await asked == 6
