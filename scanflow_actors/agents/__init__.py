@@ -1,11 +1,22 @@
 """Agents: actors that own strategies, decide by them, and can say why."""
 
+from scanflow_actors.agents.action import Action, Effect, call, perform, to_agent, to_infrastructure
 from scanflow_actors.agents.agent import Agent, Charge, Concluded, Decided
 from scanflow_actors.agents.clock import Clock
-from scanflow_actors.agents.constraint import ALWAYS, Constraint, Verdict, at_least, exceeds
+from scanflow_actors.agents.condition import (
+    at_least,
+    at_most,
+    changed,
+    equals,
+    exceeds,
+    for_at_least_s,
+    greater_than,
+    less_than,
+)
+from scanflow_actors.agents.constraint import ALWAYS, Constraint, Look, Verdict, holds_when
 from scanflow_actors.agents.journal import Decision, Entry, Journal
 from scanflow_actors.agents.sensor import Observation, Sensor, Sight, new_runs
-from scanflow_actors.agents.strategy import Action, Strategy, call, perform
+from scanflow_actors.agents.strategy import Strategy, strategy
 from scanflow_actors.agents.team import Member, Team
 
 __all__ = [
@@ -18,8 +29,10 @@ __all__ = [
     "Constraint",
     "Decided",
     "Decision",
+    "Effect",
     "Entry",
     "Journal",
+    "Look",
     "Member",
     "Observation",
     "Sensor",
@@ -28,8 +41,18 @@ __all__ = [
     "Team",
     "Verdict",
     "at_least",
+    "at_most",
     "call",
+    "changed",
+    "equals",
     "exceeds",
+    "for_at_least_s",
+    "greater_than",
+    "holds_when",
+    "less_than",
     "new_runs",
     "perform",
+    "strategy",
+    "to_agent",
+    "to_infrastructure",
 ]

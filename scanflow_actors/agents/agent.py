@@ -17,10 +17,10 @@ from scanflow_actors.actors.actor import Actor, receive
 from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.agents.act import carry_out
 from scanflow_actors.agents.clock import Clock
-from scanflow_actors.agents.constraint import Verdict
+from scanflow_actors.agents.constraint import Look, Verdict
 from scanflow_actors.agents.journal import CALLS_KEPT, Decision, Journal, Memory
 from scanflow_actors.agents.sensor import Observation, Sight
-from scanflow_actors.agents.strategy import Accepted, Call, Strategy, waits_for
+from scanflow_actors.agents.strategy import Accepted, Call, Strategy, decorated, waits_for
 from scanflow_actors.artifacts.knowledge import KnowledgeBase, KnowledgeSettings
 from scanflow_actors.errors import RejectError
 from scanflow_actors.settings import AgentSettings
@@ -43,6 +43,8 @@ class Charge:
     observer: ActorRef | None = None
     """Gets a `Decided` for each decision and a `Concluded` for each outcome."""
     settings: AgentSettings = field(default_factory=AgentSettings)
+    strategies: tuple[Strategy, ...] = ()
+    """Given to it beside its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class _Wake:
 
 
 class Agent(Actor):
-    """Derive from it and list `strategies`, or set them in the constructor."""
+    """Derive from it and list `strategies`, set them in the constructor, or mark methods with `strategy`."""
 
     strategies: tuple[Strategy, ...] = ()
 
@@ -90,9 +92,9 @@ class Agent(Actor):
         self._knowledge: KnowledgeBase | None = None
         if self.charge.knowledge is not None:
             self._knowledge = await asyncio.to_thread(KnowledgeBase, self.charge.knowledge)
-        self._strategies = {strategy.name: strategy for strategy in self.strategies}
+        self._strategies = {strategy.name: strategy for strategy in self.all_strategies()}
         self._memories = await asyncio.to_thread(self._recall)
-        for strategy in self.strategies:
+        for strategy in self._strategies.values():
             self._schedule(strategy, ctx)
         for decision in await asyncio.to_thread(self._journal.pending, self.charge.name):
             self._act(decision, ctx)
@@ -101,6 +103,10 @@ class Agent(Actor):
         """Close the journal, if it could be opened."""
         del ctx
         self._opened.close()
+
+    def all_strategies(self) -> tuple[Strategy, ...]:
+        """Those in `strategies`, those that are methods, and those that the team has given it."""
+        return (*self.strategies, *decorated(self), *self.charge.strategies)
 
     def open_journal(self) -> Journal:
         """Open the journal that the team shares; called in a thread, at each start."""
@@ -112,7 +118,7 @@ class Agent(Actor):
     async def _called(self, call: Call, ctx: ActorContext) -> Accepted:
         """Take a call of another agent: each strategy that waits for its type decides."""
         kind = type(call.message)
-        fired = [strategy for strategy in self.strategies if waits_for(strategy.when, kind)]
+        fired = [strategy for strategy in self._strategies.values() if waits_for(strategy.when, kind)]
         if not fired:
             raise RejectError(f"{self.charge.name} has no strategy that waits for {kind.__name__}")
         answers = [await self._take(call, strategy, ctx) for strategy in fired]
@@ -172,7 +178,9 @@ class Agent(Actor):
         seen = await self._sense(strategy, memory, call)
         verdict = Verdict(holds=False, reason="nothing new")
         if not seen.is_nothing:
-            verdict = strategy.given(seen.state)
+            look = Look(state=seen.state, now=self.charge.clock.now(), memory=memory.verdict)
+            verdict = strategy.given.judge(look)
+            memory = replace(memory, verdict=verdict.memory)
         if verdict.holds or not strategy.sense.accumulates:
             memory = replace(memory, watermark=seen.watermark)
         if seen.is_nothing:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from scanflow_actors.agents.strategy import Effect
+    from scanflow_actors.agents.action import Effect
 
 _SCHEMA = """
 create table if not exists entry (
@@ -89,6 +89,8 @@ class Memory:
     trigger_state: Any = None
     last_fire: str | None = None
     """The last instant dealt with, ISO 8601."""
+    verdict: Any = None
+    """What its constraint remembers."""
     calls: tuple[str, ...] = ()
     """Keys of the latest calls that were taken: one that is repeated is no event."""
 

@@ -62,6 +62,8 @@ class Sensor:
     read: Callable[[Sight], Observation]
     """May block: it is called in a thread."""
     accumulates: bool = True
+    gives: type | None = None
+    """Class of its states, where it is known: constraints and actions are checked against its fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +86,24 @@ def new_runs(kind: str, *, metric: str) -> Sensor:
     Returns:
         A sensor whose state is a `Count`.
     """
+    return Sensor(read=NewRuns(kind=kind, metric=metric), gives=Count)
 
-    def read(sight: Sight) -> Observation:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRuns:
+    """Reads the finished runs of a kind that were not acted on yet; made by `new_runs`."""
+
+    kind: str
+    metric: str
+
+    def __call__(self, sight: Sight) -> Observation:
+        """Count them, and sum up the metric."""
         watermark: Watermark | None = sight.watermark
-        seen = sight.require_knowledge().runs_since(kind, watermark)
+        seen = sight.require_knowledge().runs_since(self.kind, watermark)
         artifacts = tuple(ref for run in seen.runs for ref in run.artifacts.values())
-        total = sum(run.metrics.get(metric, 0.0) for run in seen.runs)
+        total = sum(run.metrics.get(self.metric, 0.0) for run in seen.runs)
         state = Count(total=total, runs=tuple(run.id for run in seen.runs), artifacts=artifacts)
         return Observation(state=state, watermark=seen.watermark, is_nothing=not seen.runs)
-
-    return Sensor(read=read)
 
 
 def _read_message(sight: Sight) -> Observation:

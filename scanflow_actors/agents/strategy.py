@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scanflow_actors.actors.message import Request
+from scanflow_actors.agents.action import declared
 from scanflow_actors.agents.constraint import ALWAYS, Constraint
 from scanflow_actors.agents.sensor import MESSAGE, Sensor
 from scanflow_actors.triggers.call_receive import CallReceiveTrigger
@@ -15,33 +16,12 @@ from scanflow_actors.triggers.misfire import Misfire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scanflow_actors.primitives import Primitive
+    from scanflow_actors.agents.action import Action
     from scanflow_actors.triggers.trigger import Trigger
 
+_MARK = "_scanflow_strategy"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """One thing to be done: a message for an agent, or a primitive for the infrastructure."""
-
-    target: str | None
-    """Name of the agent; None for the infrastructure."""
-    message: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """What a strategy does when its constraint holds: a pure function from the state to effects."""
-
-    effects: Callable[[Any], tuple[Effect, ...]]
-    calls: tuple[tuple[str, type], ...] = ()
-    """Agents called, with the type of message: checked before the team starts."""
-
-    def __add__(self, other: Action) -> Action:
-        """Do both, one after the other."""
-        return Action(
-            effects=lambda state: self.effects(state) + other.effects(state),
-            calls=self.calls + other.calls,
-        )
+F = TypeVar("F", bound="Callable[..., Any]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,25 +37,52 @@ class Strategy:
     """What becomes of instants that passed while the agent was down or busy."""
     max_lateness_s: float | None = None
     """Instants older than this many seconds are given up; None for no limit."""
+    priority: int = 0
+    """Of its claims on what it changes: a higher one is not disturbed by a lower."""
+    lease_s: float = 0.0
+    """Seconds of the agents' time for which its decisions are to stand; see `Arbiter`."""
+
+    @property
+    def message_types(self) -> tuple[type, ...]:
+        """Types of the messages that it waits for, and calls with."""
+        return (*awaited(self.when), *(kind for _, kind in self.then.calls))
 
 
-def call(agent: str, message_type: type, make: Callable[[Any], Any]) -> Action:
-    """Make an action that calls another agent.
+def strategy(*, when: Trigger, calls: tuple[tuple[str, type], ...] = (), **options: Any) -> Callable[[F], F]:
+    """Make a method of an agent the action of a strategy that is called like it.
+
+    The method takes the state and returns what is to be done: an `Effect`, several, or None. It must be
+    pure: it may be asked again after a crash. ::
+
+        @strategy(when=every(hours=1), sense=new_runs("predictions", metric="n"), given=at_least(1000))
+        def check(self, seen: Count) -> Effect:
+            return to_agent("checker", CheckPredictions(runs=seen.runs, newdata=seen.artifacts))
 
     Args:
-        agent: Its name in the team.
-        message_type: What it is called with.
-        make: From the state to the message, of that type.
+        when: The trigger.
+        calls: Agents it calls, with the type of message: checked before the team starts.
+        options: Further fields of `Strategy`.
     """
-    return Action(
-        effects=lambda state: (Effect(target=agent, message=make(state)),),
-        calls=((agent, message_type),),
-    )
+
+    def mark(method: F) -> F:
+        setattr(method, _MARK, {"when": when, "calls": calls, **options})
+        return method
+
+    return mark
 
 
-def perform(make: Callable[[Any], Primitive]) -> Action:
-    """Make an action that has the infrastructure carry out a primitive, made from the state."""
-    return Action(effects=lambda state: (Effect(target=None, message=make(state)),))
+def decorated(agent: object) -> tuple[Strategy, ...]:
+    """The strategies that an agent's methods are, in the order in which they were written."""
+    found: dict[str, Strategy] = {}
+    for kind in reversed(type(agent).__mro__):
+        for name, function in vars(kind).items():
+            options = dict(getattr(function, _MARK, {}))
+            if options:
+                then = declared(getattr(agent, name), options.pop("calls"))
+                found[name] = Strategy(name=name, then=then, **options)
+            elif name in found:
+                del found[name]  # overridden by a method that is no strategy
+    return tuple(found.values())
 
 
 def awaited(trigger: Trigger) -> tuple[type, ...]:

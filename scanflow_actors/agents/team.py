@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scanflow_actors.actors.supervision import Backoff, Restart, RestartStrategy
 from scanflow_actors.agents.agent import Agent, Charge
 from scanflow_actors.agents.clock import Clock
 from scanflow_actors.agents.journal import Journal
-from scanflow_actors.agents.strategy import awaited, waits_for
+from scanflow_actors.agents.sensor import MESSAGE
+from scanflow_actors.agents.strategy import Strategy, awaited, waits_for
 from scanflow_actors.errors import InvalidTeamError
 from scanflow_actors.settings import AgentSettings
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.ref import ActorRef
-    from scanflow_actors.agents.strategy import Strategy
     from scanflow_actors.artifacts.knowledge import KnowledgeSettings
 
 RESTART = RestartStrategy(
@@ -47,6 +47,12 @@ class Member:
 
     agent: type[Agent]
     args: tuple[Any, ...] = ()
+    strategies: tuple[Strategy, ...] = ()
+    """Further strategies, beside those of the class."""
+
+    def make(self, charge: Charge) -> Agent:
+        """Make an instance."""
+        return self.agent(charge, *self.args)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +86,7 @@ class Team:
         await asyncio.to_thread(self.check)
         refs = await asyncio.gather(
             *(
-                system.spawn(member.agent, self._charge(name), *member.args, name=name, restart=RESTART)
+                system.spawn(member.agent, self.charge(name), *member.args, name=name, restart=RESTART)
                 for name, member in self.members.items()
             )
         )
@@ -91,12 +97,10 @@ class Team:
 
         Raises:
             InvalidTeamError: Two strategies of an agent have one name, or a strategy calls an agent that is
-                not there or does not wait for that type of message, or a trigger will never fire.
+                not there or does not wait for that type of message, or gives it fields that it has not, or
+                judges a field that its sensor does not give, or has a trigger that will never fire.
         """
-        strategies = {
-            name: member.agent(self._charge(name), *member.args).strategies
-            for name, member in self.members.items()
-        }
+        strategies = self.strategies()
         for agent, owned in strategies.items():
             names = [strategy.name for strategy in owned]
             for name in names:
@@ -107,6 +111,7 @@ class Team:
             for strategy in owned:
                 place = f"agent {agent!r}, strategy {strategy.name!r}"
                 _check_calls(place, strategy, strategies)
+                _check_fields(place, strategy)
                 self._check_trigger(place, agent, strategy)
 
     def _check_trigger(self, place: str, agent: str, strategy: Strategy) -> None:
@@ -130,9 +135,17 @@ class Team:
         finally:
             journal.close()
 
-    def _charge(self, name: str) -> Charge:
+    def strategies(self) -> dict[str, tuple[Strategy, ...]]:
+        """All strategies, by agent."""
+        return {
+            name: member.make(self.charge(name)).all_strategies() for name, member in self.members.items()
+        }
+
+    def charge(self, name: str) -> Charge:
+        """What a member is given."""
         return Charge(
             name=name,
+            strategies=self.members[name].strategies,
             journal=self.journal,
             clock=self.clock,
             knowledge=self.knowledge,
@@ -159,6 +172,32 @@ class Team:
             return True
         finally:
             journal.close()
+
+
+def _check_fields(place: str, strategy: Strategy) -> None:
+    """Check the constraint and the action against the states that the sensor gives, where that is known."""
+    given = _fields_given(strategy)
+    if given is not None:
+        unknown = sorted(name for name in strategy.given.fields if name.partition(".")[0] not in given)
+        if unknown:
+            names = ", ".join(sorted(given))
+            problem = f"judges {unknown[0]!r}, which its sensor does not give; it gives {names}"
+            raise InvalidTeamError(place=place, problem=problem)
+    for step in strategy.then.steps:
+        wrong = step.problem(given)
+        if wrong is not None:
+            raise InvalidTeamError(place=place, problem=wrong)
+
+
+def _fields_given(strategy: Strategy) -> frozenset[str] | None:
+    kinds = awaited(strategy.when) if strategy.sense is MESSAGE else (strategy.sense.gives,)
+    names: list[frozenset[str]] = []
+    for kind in kinds:
+        if kind is None or not is_dataclass(kind):
+            return None
+        properties = {name for name, value in vars(kind).items() if isinstance(value, property)}
+        names.append(frozenset(field.name for field in fields(kind)) | properties)
+    return frozenset.intersection(*names) if names else None
 
 
 def _check_calls(place: str, strategy: Strategy, strategies: Mapping[str, tuple[Strategy, ...]]) -> None:

@@ -6,7 +6,11 @@ from scanflow_actors.agents.templates.messages import ChangeModel, CheckPredicti
 from scanflow_actors.agents.templates.planner import Planner, Planning
 from scanflow_actors.agents.templates.tracker import Tracker, Tracking
 
+MESSAGES: tuple[type, ...] = (ChangeModel, CheckPredictions)
+"""What they call each other with."""
+
 __all__ = [
+    "MESSAGES",
     "ChangeModel",
     "CheckPredictions",
     "Checker",

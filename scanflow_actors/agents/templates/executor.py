@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scanflow_actors.agents.action import perform
 from scanflow_actors.agents.agent import Agent, Charge
-from scanflow_actors.agents.strategy import Strategy, perform
+from scanflow_actors.agents.strategy import Strategy
 from scanflow_actors.agents.templates.messages import ChangeModel
 from scanflow_actors.primitives import UpgradeWorkflow
 from scanflow_actors.triggers import on

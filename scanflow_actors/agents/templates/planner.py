@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from scanflow_actors.agents.action import call, perform
 from scanflow_actors.agents.agent import Agent, Charge
-from scanflow_actors.agents.constraint import at_least, exceeds
+from scanflow_actors.agents.condition import at_least, exceeds
 from scanflow_actors.agents.sensor import Observation, Sensor, Sight, new_runs
-from scanflow_actors.agents.strategy import Strategy, call, perform
+from scanflow_actors.agents.strategy import Strategy
 from scanflow_actors.agents.templates.messages import HOURLY, ChangeModel
 from scanflow_actors.primitives import RunWorkflow
-
-if TYPE_CHECKING:
-    from scanflow_actors.triggers import Trigger
+from scanflow_actors.triggers import Trigger  # noqa: TC001 - read when a file gives it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scanflow_actors.actors import ActorSystem
-from scanflow_actors.agents import Agent, Charge, Journal, Member, Strategy, Team, at_least, perform
+from scanflow_actors.agents import Action, Agent, Charge, Journal, Member, Strategy, Team, at_least, perform
 from scanflow_actors.artifacts import KnowledgeSettings
 from scanflow_actors.infrastructure import Infrastructure, InfrastructureActor
 from scanflow_actors.primitives import RunWorkflow
@@ -50,7 +50,8 @@ class Mortal(Counting):
         self.fuse = fuse
         (strategy,) = self.strategies
         sense = replace(strategy.sense, read=fuse.around("sensing", strategy.sense.read))
-        then = replace(strategy.then, effects=fuse.around("wording the effects", strategy.then.effects))
+        words = fuse.around("wording the effects", strategy.then.effects)
+        then = Action(code=(words,), calls=strategy.then.calls)
         self.strategies = (replace(strategy, sense=sense, then=then),)
 
     def open_journal(self) -> Journal:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scanflow_actors.agents import Decision, Journal
+from scanflow_actors.agents.action import Effect
 from scanflow_actors.agents.journal import Memory, chain
 from scanflow_actors.agents.plain import plain
-from scanflow_actors.agents.strategy import Effect
 from scanflow_actors.errors import JournalError
 from tests.unit.agents.crew import NEW_YEAR
 

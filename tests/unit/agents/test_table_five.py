@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scanflow_actors.agents import Agent, Charge, Sight
-from scanflow_actors.agents.strategy import Effect, Strategy
+from scanflow_actors.agents.action import Effect
 from scanflow_actors.agents.templates import (
     ChangeModel,
     Checker,
@@ -29,6 +29,7 @@ from tests.unit.agents.crew import NEW_YEAR
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from scanflow_actors.agents.strategy import Strategy
     from scanflow_actors.artifacts import KnowledgeBase
 
 pytestmark = MLFLOW_WARNINGS
