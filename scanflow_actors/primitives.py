@@ -176,6 +176,8 @@ class Outcome:
     """Result of the workflow (a small value or `ArtifactRef`s), or what the primitive's text says."""
     reason: str = ""
     """Why it failed, in words; empty on success."""
+    rule: str | None = None
+    """The arbiter's rule by which it was not carried out; None when it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,3 +188,11 @@ class Perform(Request[Outcome]):
     key: str
     by: str
     """Who asks: ``agent/strategy``, or a person."""
+    priority: int = 0
+    """Against the claims of others on the same target and aspect."""
+    lease_s: float = 0.0
+    """Seconds, of the agents' time, for which it is to stand."""
+    generation: int | None = None
+    """Of the target, when it was decided; None when the decision does not depend on it."""
+    at_s: float = 0.0
+    """When it was decided: the agents' time, seconds since the Unix epoch; 0 for now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.agents.strategy import Accepted, Call
@@ -67,8 +68,16 @@ class _Errand:
         if effect.target is not None:
             call = Call(message=effect.message, key=key, trace=decision.trace)
             return await ref.ask(call, timeout_s=timeout_s)
-        by = f"{decision.agent}/{decision.strategy}"
-        return await ref.ask(Perform(primitive=effect.message, key=key, by=by), timeout_s=timeout_s)
+        asked = Perform(
+            primitive=effect.message,
+            key=key,
+            by=f"{decision.agent}/{decision.strategy}",
+            priority=decision.priority,
+            lease_s=decision.lease_s,
+            generation=getattr(decision.state, "generation", None),
+            at_s=datetime.fromisoformat(decision.at).timestamp(),
+        )
+        return await ref.ask(asked, timeout_s=timeout_s)
 
 
 async def _insist(errand: _Errand, ctx: ActorContext, journal: Journal) -> Outcome | Accepted:

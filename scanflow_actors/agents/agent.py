@@ -197,6 +197,8 @@ class Agent(Actor):
             reason=verdict.reason,
             state=seen.state,
             effects=strategy.then.effects(seen.state) if verdict.holds else (),
+            priority=strategy.priority,
+            lease_s=strategy.lease_s,
         )
         is_new = await asyncio.to_thread(self._journal.commit, decision, memory)
         self._memories[strategy.name] = memory

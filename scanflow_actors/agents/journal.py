@@ -79,6 +79,8 @@ class Decision:
     reason: str
     state: Any
     effects: tuple[Effect, ...]
+    priority: int = 0
+    lease_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Actor, receive
 from scanflow_actors.errors import ScanflowError
 from scanflow_actors.infrastructure.batch_primitives import BatchPrimitives
+from scanflow_actors.infrastructure.claim import Claims, ListClaims, Rules, Settle, Thaw
+from scanflow_actors.infrastructure.court import Court
 from scanflow_actors.infrastructure.definitions import Definitions
 from scanflow_actors.infrastructure.facts import Fact, WorkflowAdvanced, WorkflowEnded, WorkflowStarted
 from scanflow_actors.infrastructure.ledger import Ledger
@@ -56,6 +58,8 @@ class Infrastructure:
     observer: ActorRef | None = None
     """Gets a `WorkflowStarted`, a `WorkflowAdvanced` for each step and a `WorkflowEnded`."""
     subscriptions: tuple[Subscription, ...] = ()
+    rules: Rules = field(default_factory=Rules)
+    """By which the arbiter decides between strategies."""
 
 
 class InfrastructureActor(Actor):
@@ -70,6 +74,7 @@ class InfrastructureActor(Actor):
         """Open the ledger, and take up what primitives have made of the workflows."""
         self._find = ctx.find
         self._ledger = await asyncio.to_thread(Ledger, self._parts.ledger)
+        self._court = await asyncio.to_thread(Court, self._parts.ledger, self._parts.rules)
         definitions = await asyncio.to_thread(Definitions, self._parts.workflows, self._ledger)
         self._batch = BatchPrimitives(self._parts.backend, definitions, self._parts.knowledge, self._tell)
 
@@ -77,6 +82,7 @@ class InfrastructureActor(Actor):
         """Close the ledger."""
         del ctx
         self._ledger.close()
+        self._court.close()
 
     @receive(concurrent=256)
     async def perform(self, message: Perform) -> Outcome:
@@ -94,7 +100,31 @@ class InfrastructureActor(Actor):
             del self._running[message.key]
             future.cancel()  # a no-op unless this ended without an outcome
 
+    @receive(concurrent=256)
+    async def list_claims(self, _message: ListClaims) -> Claims:
+        """Say what stands, is frozen, and waits for a person."""
+        return self._court.claims()
+
+    @receive(concurrent=256)
+    async def settle(self, message: Settle) -> bool:
+        """Let a person approve or refuse what waits."""
+        return self._court.settle(message.key, None if message.is_approved else f"refused by {message.by}")
+
+    @receive(concurrent=256)
+    async def thaw(self, message: Thaw) -> None:
+        """Let a person lift what is frozen."""
+        await self._court.thaw(message.target, message.aspect)
+
     async def _once(self, message: Perform) -> Outcome:
+        admitted = await self._court.admit(message)
+        if isinstance(admitted, Outcome):
+            return admitted
+        outcome = await self._in_turn(admitted)
+        if not outcome.is_success:
+            await self._court.release(message.key)
+        return outcome
+
+    async def _in_turn(self, message: Perform) -> Outcome:
         lane = "runs" if isinstance(message.primitive, RunWorkflow) else "changes"
         with self._turns.ticket(f"{message.primitive.workflow}/{lane}") as ticket:
             known = await asyncio.to_thread(self._ledger.outcome, message.key)

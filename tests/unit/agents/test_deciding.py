@@ -116,7 +116,9 @@ async def test_a_decision_is_journalled_with_state_effect_cause_and_outcome(tmp_
     bodies = {(entry.kind, entry.strategy): entry.body for entry in entries_of(tmp_path)}
     assert bodies["decision", "count"]["state"] == {"type": "Batch", "total": 10.0, "first": 0, "end": 10}
     assert bodies["decision", "check"]["effects"][0]["message"]["workflow"] == "detect"
-    assert bodies["outcome", "check"] == [{"type": "Outcome", "is_success": True, "result": 1, "reason": ""}]
+    assert bodies["outcome", "check"] == [
+        {"type": "Outcome", "is_success": True, "result": 1, "reason": "", "rule": None}
+    ]
     told = [(type(fact), fact.strategy) for fact in facts]
     assert told.count((Decided, "count")) == told.count((Decided, "check")) == 1
     assert told.count((Concluded, "count")) == told.count((Concluded, "check")) == 1
