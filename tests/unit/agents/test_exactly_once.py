@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,7 +32,6 @@ from tests.unit.agents.faults import FaultyJournal, Fuse
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import Any
 
     from scanflow_actors.agents import Clock
     from scanflow_actors.infrastructure.backend import Order
@@ -181,12 +180,13 @@ async def test_a_primitive_is_carried_out_once_though_its_agent_dies_before_it_h
     tmp_path: Path,
 ) -> None:
     feed, backend, clock = Feed([1.0] * 12), CountingBackend(), clock_of_loop()
+    acts: Any = backend
     workflow = BatchWorkflow(
         name="train", executors=(Executor(name="step", run=step, takes={"items": "items"}),), result="step"
     )
     ledger = tmp_path / "journal.db"
     parts = Infrastructure(
-        backend=backend, workflows=(workflow,), ledger=ledger, knowledge=KnowledgeSettings.in_folder(tmp_path)
+        backend=acts, workflows=(workflow,), ledger=ledger, knowledge=KnowledgeSettings.in_folder(tmp_path)
     )
 
     class Dying(Planning):

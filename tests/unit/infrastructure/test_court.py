@@ -120,8 +120,8 @@ async def test_a_dry_run_is_answered_and_nothing_is_done(tmp_path: Path) -> None
 
 
 async def wait_for_approval(ref: ActorRef) -> str:
-    while not (waiting := (await ref.ask(ListClaims())).waiting):
-        await asyncio.sleep(0.1)  # noqa: ASYNC110 - it waits in another actor
+    while not (waiting := (await ref.ask(ListClaims())).waiting):  # noqa: ASYNC110 - in another actor
+        await asyncio.sleep(0.1)
     return waiting[0].key
 
 
