@@ -10,10 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scanflow_actors.actors import Actor, ActorContext, ActorRef, ActorSystem, Request, receive
+    from scanflow_actors.actors import Actor, ActorRef, ActorSystem, Request, receive
     from scanflow_actors.agents import (
         Agent,
         Clock,
+        Journal,
         Member,
         Observation,
         Sensor,
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
         call,
         perform,
     )
-    from scanflow_actors.artifacts import KnowledgeBase, KnowledgeSettings
+    from scanflow_actors.agents.strategy import strategy
+    from scanflow_actors.artifacts import KnowledgeSettings
     from scanflow_actors.cluster import Dedicated, RayActorSystem
     from scanflow_actors.errors import ScanflowError
     from scanflow_actors.triggers import every, on
@@ -32,10 +34,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "actors": ("Actor", "ActorContext", "ActorRef", "ActorSystem", "Request", "receive"),
+    "actors": ("Actor", "ActorRef", "ActorSystem", "Request", "receive"),
     "agents": (
         "Agent",
         "Clock",
+        "Journal",
         "Member",
         "Observation",
         "Sensor",
@@ -44,8 +47,9 @@ _ROOMS = {
         "at_least",
         "call",
         "perform",
+        "strategy",
     ),
-    "artifacts": ("KnowledgeBase", "KnowledgeSettings"),
+    "artifacts": ("KnowledgeSettings",),
     "cluster": ("Dedicated", "RayActorSystem"),
     "errors": ("ScanflowError",),
     "triggers": ("every", "on"),
@@ -55,7 +59,6 @@ _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Actor",
-    "ActorContext",
     "ActorRef",
     "ActorSystem",
     "Agent",
@@ -63,7 +66,7 @@ __all__ = [
     "Clock",
     "Dedicated",
     "Executor",
-    "KnowledgeBase",
+    "Journal",
     "KnowledgeSettings",
     "Member",
     "Observation",
@@ -79,6 +82,7 @@ __all__ = [
     "on",
     "perform",
     "receive",
+    "strategy",
 ]
 
 

@@ -1,0 +1,54 @@
+"""The examples run as they are printed in the README."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scanflow_actors import Clock
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[2]
+FIRST_AGENT = ROOT / "examples" / "first_agent" / "first_agent.py"
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_log(*lines: str) -> None:
+    Path("service.log").write_text("\n".join(lines))
+
+
+def test_the_readme_shows_the_first_agent_as_it_is() -> None:
+    assert FIRST_AGENT.read_text() in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.looptime
+async def test_the_first_agent_counts_each_error_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    example = load(FIRST_AGENT)
+    loop = asyncio.get_running_loop()
+    clock = Clock(origin=datetime(2026, 1, 1, tzinfo=UTC), origin_s=loop.time(), now_s=loop.time)
+    write_log("ERROR 1", "ok", "ERROR 2")
+    await example.main(3.5, clock)
+    write_log("ERROR 1", "ok", "ERROR 2", "ERROR 3", "ERROR 4")
+    await example.main(3.5, clock)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if " yes " in line] == [line for line in lines if "errors 4 >= 3" in line]
+    assert sum(" yes " in line for line in set(lines)) == 1
+    assert lines[0].endswith("no errors 2 < 3")
