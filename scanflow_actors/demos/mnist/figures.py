@@ -105,7 +105,8 @@ def draw_roadmap(rows: Sequence[WindowRow], path: Path) -> None:
     before = 0
     for row, score in zip(rows, managed, strict=True):
         if row.version != before:
-            axes.axvline(row.window - 0.5, color=_RED, linestyle="--", linewidth=0.8)
+            if before:
+                axes.axvline(row.window - 0.5, color=_RED, linestyle="--", linewidth=0.8)
             axes.annotate(
                 f"V{row.version}",
                 (row.window, score),
@@ -121,7 +122,7 @@ def draw_roadmap(rows: Sequence[WindowRow], path: Path) -> None:
     axes.set_xlabel("window of the stream (one an hour of the agents' time)")
     axes.set_ylabel("accuracy on the stream, %")
     axes.set_title("Road map of model upgrades in production")
-    axes.legend(loc="lower left", frameon=False)
+    axes.legend(loc="upper right", frameon=False)
     axes.margins(y=0.15)
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
