@@ -1,4 +1,4 @@
-"""Asking, from the asker's side: one future, one deadline, and word to the other side when nobody waits."""
+"""Asking, from the asker's side: one answer, one deadline, and word to the other side when nobody waits."""
 
 from __future__ import annotations
 
@@ -12,32 +12,42 @@ from scanflow_actors.errors import AskTimeoutError
 if TYPE_CHECKING:
     from scanflow_actors.actors.system import ActorSystem
 
+PENDING: Any = object()
+
 
 class Asked(Reply):
-    """A future that waits for the one answer until its deadline."""
+    """Waits for the one answer until its deadline; a future is made only when there is need to wait."""
 
-    __slots__ = ("_future", "_path", "_request", "_wait_s")
+    __slots__ = ("_error", "_future", "_path", "_request", "_wait_s", "value")
 
-    def __init__(self, future: asyncio.Future[Any], path: str, request: Any, wait_s: float) -> None:
-        super().__init__()
-        self._future = future
+    def __init__(self, path: str, request: Any, wait_s: float) -> None:
+        self.holder = None
+        self._future: asyncio.Future[Any] | None = None
+        self.value: Any = PENDING
+        self._error: BaseException | None = None
         self._path = path
         self._request = request
         self._wait_s = wait_s
 
     def resolve(self, value: Any) -> None:
         """Answer with a value."""
-        if not self._future.done():
+        if self._future is None:
+            if self.value is PENDING and self._error is None:
+                self.value = value
+        elif not self._future.done():
             self._future.set_result(value)
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error."""
-        if not self._future.done():
+        if self._future is None:
+            if self.value is PENDING and self._error is None:
+                self._error = error
+        elif not self._future.done():
             self._future.set_exception(error)
 
     def expire(self) -> None:
         """End the wait: the deadline has passed."""
-        if not self._future.done():
+        if self._future is not None and not self._future.done():
             self._future.set_exception(self.timeout())
             self.abandon()
 
@@ -46,51 +56,64 @@ class Asked(Reply):
         request = type(self._request).__name__
         return AskTimeoutError(path=self._path, request=request, timeout_s=self._wait_s)
 
+    async def wait(self, system: ActorSystem, deadline: float) -> Any:
+        """Wait for the answer.
+
+        Raises:
+            ActorError: The answer is an error, or there was none in time.
+        """
+        if self.value is not PENDING:
+            return self.value
+        if self._error is not None:
+            raise self._error
+        future = self._future = system.loop.create_future()
+        deadlines = system.deadlines
+        tick = deadlines.add(self, deadline)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self.abandon()
+            raise
+        finally:
+            deadlines.discard(self, tick)
+
 
 async def ask(system: ActorSystem, path: str, message: Any, timeout_s: float | None) -> Any:
     """Deliver a request and wait for its reply; see `ActorRef.ask`."""
-    message = system.prepare(message)
-    reply, deadline, chain = _wait(system, path, message, timeout_s)
-    return await _answered(system, path, reply, Envelope(message, reply, deadline, chain))
+    if system.plans.get(type(message), True):
+        message = system.prepare(message)
+    wait_s, deadline, chain = _limits(system, timeout_s)
+    reply = Asked(path, message, wait_s)
+    if wait_s <= 0:
+        raise reply.timeout()
+    if system.ask(path, Envelope(message, reply, deadline, chain)):
+        await asyncio.sleep(0)  # many asks in a row were answered at once: let the others have a turn
+    if reply.value is not PENDING:
+        return reply.value
+    return await reply.wait(system, deadline)
 
 
 async def send(system: ActorSystem, path: str, message: Any, timeout_s: float | None) -> None:
     """Deliver a message and wait for its admission; see `ActorRef.send`."""
     message = system.prepare(message)
-    admission, deadline, _ = _wait(system, path, message, timeout_s)
-    await _answered(system, path, admission, Envelope(message, None, deadline, (), admission))
+    wait_s, deadline, _ = _limits(system, timeout_s)
+    admission = Asked(path, message, wait_s)
+    if wait_s <= 0:
+        raise admission.timeout()
+    system.deliver(path, Envelope(message, None, deadline, (), admission))
+    await admission.wait(system, deadline)
 
 
-def _wait(
-    system: ActorSystem, path: str, message: Any, timeout_s: float | None
-) -> tuple[Asked, float, Chain]:
+def _limits(system: ActorSystem, timeout_s: float | None) -> tuple[float, float, Chain]:
+    """How long to wait in seconds, until when, and who waits along."""
     wait_s = system.settings.ask_timeout_s if timeout_s is None else timeout_s
     if wait_s <= 0:
         raise ValueError(f"timeout_s must be > 0; got {wait_s}")
     now = system.loop.time()
-    deadline = now + wait_s
-    chain: Chain = ()
     handling = CURRENT.get()
-    if handling is not None and not handling.over:
-        chain = handling.chain()
-        outer = handling.envelope.deadline
-        if outer is not None and outer < deadline:
-            deadline = outer
-            wait_s = max(0.0, outer - now)
-    return Asked(system.loop.create_future(), path, message, wait_s), deadline, chain
-
-
-async def _answered(system: ActorSystem, path: str, reply: Asked, envelope: Envelope) -> Any:
-    deadline = envelope.deadline
-    assert deadline is not None  # noqa: S101 - set by `_wait`, optional for `tell` only
-    if deadline <= system.loop.time():
-        raise reply.timeout()
-    tick = system.deadlines.add(reply, deadline)
-    try:
-        system.deliver(path, envelope)
-        return await reply._future  # noqa: SLF001 - the two halves of one thing
-    except asyncio.CancelledError:
-        reply.abandon()
-        raise
-    finally:
-        system.deadlines.discard(reply, tick)
+    if handling is None or (cell := handling.cell) is None:
+        return wait_s, now + wait_s, ()
+    outer = handling.deadline
+    if outer is not None and outer < now + wait_s:
+        wait_s = max(0.0, outer - now)
+    return wait_s, now + wait_s, handling.chain(cell)

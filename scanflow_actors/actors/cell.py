@@ -1,7 +1,7 @@
 """One actor at run time: its mailbox, its receivers, and the loop that brings the two together.
 
-An idle actor has no task; one task drains the mailbox while it is busy. Signals go before messages, and
-between two of them.
+An idle actor has no task; a runner of the system carries it on while it is busy. Signals go before messages,
+and between two of them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Route, routes_of
 from scanflow_actors.actors.dead_letters import DeadReason
-from scanflow_actors.actors.handling import Handling
+from scanflow_actors.actors.handling import handling_of
 from scanflow_actors.actors.invoke import invoke, turn_away, turn_away_cycle
 from scanflow_actors.actors.life import Life
-from scanflow_actors.actors.mailbox import Mailbox
+from scanflow_actors.actors.mailbox import Mailbox, enveloped
+from scanflow_actors.actors.message import Envelope
 from scanflow_actors.actors.overlap import Overlap
 from scanflow_actors.actors.ref import ActorRef
 from scanflow_actors.actors.signals import Crash, Inner, Start, State, Stop, Suspend
@@ -24,8 +25,10 @@ from scanflow_actors.errors import NameTakenError
 
 if TYPE_CHECKING:
     from scanflow_actors.actors.context import ActorContext
-    from scanflow_actors.actors.message import Envelope, Signal, StopReason
+    from scanflow_actors.actors.handling import Handling
+    from scanflow_actors.actors.message import Reply, Signal, StopReason
     from scanflow_actors.actors.recipe import Recipe
+    from scanflow_actors.actors.runner import Runner
     from scanflow_actors.actors.system import ActorSystem
 
 _log = logging.getLogger(__name__)
@@ -35,13 +38,15 @@ class Cell:
     """Runs one actor. Made by the system or by its parent; all calls on the system's event loop."""
 
     __slots__ = (
+        "_busy",
         "_cancelled",
-        "_drain_timer",
         "_draining",
         "_ladder",
+        "_runner",
         "_signals",
-        "_task",
+        "_turn",
         "handling",
+        "is_open",
         "life",
         "mailbox",
         "overlap",
@@ -65,29 +70,64 @@ class Cell:
         self.overlap = Overlap(self) if concurrent else None
         self.life = Life(self, parent)
         self._signals: deque[Signal | Inner] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._busy = False
+        """Whether a turn is running, waiting, or about to begin."""
+        self._turn = 0
+        self._runner: Runner | None = None
         self._ladder: asyncio.TimerHandle | None = None
         self._cancelled = False
         self._draining = False
+        self.is_open = True
+        """Whether it takes messages: not any more when it drains or has ended."""
 
     # ------------------------------------------------------------------ what others call
 
+    def tell(self, message: Any) -> None:
+        """Take a plain message in."""
+        mailbox = self.mailbox
+        queue = mailbox.queue
+        if len(queue) + mailbox.in_flight >= mailbox.capacity or not self.is_open or mailbox.waiting:
+            self.deliver(Envelope(message))
+            return
+        queue.append(message)
+        if not self._busy and self.life.state is State.RUNNING:
+            self._begin_soon()
+
     def deliver(self, envelope: Envelope) -> None:
         """Take a message into the mailbox, or turn it away by the mailbox's rule."""
-        state = self.life.state
-        if state is State.ENDED or self._draining:
+        if not self.is_open:
             turn_away(self, envelope, DeadReason.STOPPED)
             return
-        if envelope.chain and self.handling is not None and self.handling.closes_cycle(envelope.chain):
+        handling, chain = self.handling, envelope.chain
+        if chain and handling is not None and handling.closes_cycle(self.path, chain):
             turn_away_cycle(self, envelope)
             return
         lost = self.mailbox.put(envelope)
         if lost is not None:
             turn_away(self, lost, DeadReason.MAILBOX_FULL)
-        if envelope is not lost and (asker := envelope.asker) is not None:
-            asker.on_abandon = lambda: self.mailbox.withdraw(envelope)
-        if self._task is None and state is State.RUNNING:
-            self._start_task()
+        asker = envelope.reply or envelope.admission
+        if asker is not None and envelope is not lost:
+            asker.holder = self
+        if not self._busy and self.life.state is State.RUNNING:
+            self._begin_soon()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it could handle a message this moment."""
+        return not self._busy and self.life.state is State.RUNNING and not self.mailbox.queue
+
+    def handle_now(self, envelope: Envelope) -> None:
+        """Take a message in and begin with it at once. The actor must be idle."""
+        if self.overlap is None:
+            self.mailbox.queue.append(envelope)
+            self._busy = True
+            self._begin()
+        else:
+            self.deliver(envelope)
+
+    def abandoned(self, reply: Reply) -> None:
+        """Hear that nobody waits for one of the messages in the mailbox any more."""
+        self.mailbox.withdraw(reply)
 
     def signal(self, signal: Signal | Inner) -> None:
         """Hand a notice to the actor, ahead of its messages."""
@@ -96,13 +136,13 @@ class Cell:
         if self._signals is None:
             self._signals = deque()
         self._signals.append(signal)
-        if self._task is None:
-            self._start_task()
+        if not self._busy:
+            self._begin_soon()
 
     def wake(self) -> None:
         """Look at the mailbox again: something has changed that may let a message through."""
-        if self._task is None and self.life.state is not State.ENDED:
-            self._start_task()
+        if not self._busy and self.life.state is not State.ENDED:
+            self._begin_soon()
 
     def stop(self, *, drain: bool = False) -> asyncio.Future[StopReason]:
         """Ask the actor to end.
@@ -115,6 +155,7 @@ class Cell:
         life = self.life
         if drain and not life.stopping and life.state is State.RUNNING and not self._draining:
             self._draining = True
+            self.is_open = False
             self._climb(self.system.settings.drain_s, self.stop)
             self.wake()
         elif not life.stopping and life.state is not State.ENDED:
@@ -156,68 +197,88 @@ class Cell:
 
     # ------------------------------------------------------------------ the loop
 
-    def _start_task(self) -> None:
-        self._task = self.system.loop.create_task(self._run(), name=self.path)
+    def _begin_soon(self) -> None:
+        self._busy = True
+        self.system.loop.call_soon(self._begin, context=self.system.context)
 
-    async def _run(self) -> None:
-        me = self._task
-        life = self.life
-        mailbox = self.mailbox
-        batch = self.system.settings.batch_size
-        handled = 0
-        while self._task is me:
-            if self._signals:
-                await self._guarded(life.on_signal(self._signals.popleft()))
-            elif life.state is State.RUNNING and mailbox.queue and self._may_start(mailbox.queue[0]):
-                envelope = mailbox.queue.popleft()
-                if mailbox.waiting:
-                    mailbox.refill()
-                await self._guarded(self._on_envelope(envelope))
-                handled += 1
-                if handled % batch == 0:
-                    await asyncio.sleep(0)
-            elif self._draining and not life.stopping and not mailbox.queue and not self.overlap:
-                self.stop()
-            else:
-                self._task = None
+    def _begin(self) -> None:
+        """Begin a turn: as many steps as there are, without a task while none has to wait."""
+        runners = self.system.runners
+        self._turn += 1
+        runner = self._runner = runners.take()
+        if runner.begin(self._run(self._turn), self.system.context.copy()):
+            self._runner = None
+            runners.take_back(runner)
 
-    async def _guarded(self, step: Any) -> None:
-        try:
-            await step
-        except asyncio.CancelledError:
-            if not self._cancelled:
-                raise
-        if self._cancelled:
-            self._cancelled = False
-            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+    async def _run(self, turn: int) -> None:  # noqa: C901 - the hot loop: a call more costs a tenth of a message
+        batch = left = self.system.settings.batch_size
+        life, queue = self.life, self.mailbox.queue
+        while self._turn == turn:
+            try:
+                if self._signals:
+                    await life.on_signal(self._signals.popleft())
+                elif not queue or life.state is not State.RUNNING or not self._has_room(queue[0]):
+                    if self._may_rest():
+                        self._busy = False
+                        return
+                elif (due := self._take()) is not None:
+                    route, message, handling = due
+                    error = await invoke(self, route, message, handling)
+                    if self.handling is handling:  # else it was abandoned: the actor went on without it
+                        self.handling = None
+                        if error is not None:
+                            await life.fail(error)
+                    left -= 1
+                    if not left:
+                        left = batch
+                        await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                if not self._cancelled:
+                    raise
+            if self._cancelled:
+                self._cancelled = False
+                asyncio.current_task().uncancel()  # type: ignore[union-attr]
 
-    def _may_start(self, envelope: Envelope) -> bool:
+    def _has_room(self, item: Any) -> bool:
+        """Whether the next message may be handled now: a concurrent receiver has a limit."""
         if self.overlap is None:
             return True
-        route = self.route(type(envelope.message))
+        route = self.route(type(enveloped(item).message))
         return route is None or not route.concurrent or self.overlap.has_room(route)
 
-    async def _on_envelope(self, envelope: Envelope) -> None:
-        asker = envelope.asker
-        if asker is not None:
-            asker.on_abandon = None
-            if envelope.deadline is not None and envelope.deadline <= self.system.loop.time():
-                self.system.dead_letters.add(self.path, envelope.message, DeadReason.EXPIRED)
-                return
-        route = self.routes.get(type(envelope.message)) or self.route(type(envelope.message))
+    def _may_rest(self) -> bool:
+        """Whether there is nothing left to do; a mailbox that drains ends the actor when it is empty."""
+        if self._draining and not self.life.stopping and not self.mailbox.queue and not self.overlap:
+            self.stop()
+            return False
+        return True
+
+    def _take(self) -> tuple[Route, Any, Handling] | None:
+        """Take the next message out: None when it needs no receiver, or one that runs beside the mailbox."""
+        mailbox = self.mailbox
+        message = mailbox.queue.popleft()
+        envelope: Envelope | None = None
+        if mailbox.waiting:
+            mailbox.refill()
+        if type(message) is Envelope:
+            envelope = message
+            message = envelope.message
+            asker = envelope.reply or envelope.admission
+            if asker is not None:
+                asker.holder = None
+                if envelope.deadline is not None and envelope.deadline <= self.system.loop.time():
+                    self.system.dead_letters.add(self.path, message, DeadReason.EXPIRED)
+                    return None
+        kind = type(message)
+        route = self.routes.get(kind) or self.route(kind)
         if route is None:
-            turn_away(self, envelope, DeadReason.UNHANDLED)
+            turn_away(self, envelope or Envelope(message), DeadReason.UNHANDLED)
         elif route.concurrent and self.overlap is not None:
-            self.overlap.start(route, envelope)
+            self.overlap.start(route, envelope or Envelope(message))
         else:
-            self.handling = handling = Handling(self, envelope)
-            try:
-                error = await invoke(self, route, handling)
-            finally:
-                if self.handling is handling:
-                    self.handling = None
-            if error is not None and not handling.abandoned:
-                await self.life.fail(error)
+            self.handling = handling = handling_of(self, envelope)
+            return route, message, handling
+        return None
 
     def route(self, kind: type) -> Route | None:
         """Find the receiver of a message type, its base classes' included."""
@@ -241,19 +302,18 @@ class Cell:
             self._ladder = None
 
     def _cancel_receiver(self) -> None:
-        if self._task is not None and self._signals:
+        if self._runner is not None and self._signals:
             self._cancelled = True
-            self._task.cancel()
+            self._runner.task.cancel()
         self._climb(self.system.settings.cancel_grace_s, self._abandon_receiver)
 
     def _abandon_receiver(self) -> None:
         self._ladder = None
-        if self._task is None or not self._signals:
+        if self._runner is None or not self._signals:
             return
         _log.warning("%s: its receiver ignores cancellation and is abandoned", self.path)
         handling, self.handling = self.handling, None
         self._cancelled = False
-        if handling is not None:
-            handling.abandoned = True
+        if handling is not None and handling.envelope is not None:
             turn_away(self, handling.envelope, DeadReason.STOPPED)
-        self._start_task()
+        self._begin()

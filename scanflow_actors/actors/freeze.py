@@ -17,18 +17,19 @@ MAX_DEPTH = 4
 
 _PLAIN = ("int", "float", "str", "bytes", "bool", "int | None", "float | None", "str | None", "ActorRef")
 _LEAF: tuple[str, ...] = ()
-_PLANS: dict[type, tuple[str, ...] | str] = {
+PLANS: dict[Any, tuple[str, ...] | str] = {
     **dict.fromkeys((int, float, str, bytes, bool, type(None)), _LEAF),
     **dict.fromkeys((tuple, list, set, frozenset), "items"),
     dict: "values",
 }
+"""What to look at in a value, by its type: nothing, where the plan is empty."""
 
 
 def freeze(value: Any, depth: int = MAX_DEPTH) -> None:
     """Make the arrays in a message read-only, in place: the sender sees it too."""
-    plan = _PLANS.get(type(value))
+    plan = PLANS.get(type(value))
     if plan is None:
-        plan = _PLANS[type(value)] = _plan(type(value))
+        plan = PLANS[type(value)] = _plan(type(value))
     if plan and depth:
         _follow(plan, value, depth)
 

@@ -18,26 +18,41 @@ _NUMBERS = itertools.count(int.from_bytes(os.urandom(6)) << 16)
 class Handling:
     """One run of one receiver."""
 
-    __slots__ = ("abandoned", "cell", "envelope", "number", "over")
+    __slots__ = ("cell", "envelope", "number")  # set by `handling_of`: a constructor would cost as much again
 
-    def __init__(self, cell: Cell, envelope: Envelope) -> None:
-        self.cell = cell
-        self.envelope = envelope
-        self.number = next(_NUMBERS)
-        self.abandoned = False
-        """Whether the actor went on without it, since it would not end."""
-        self.over = False
-        """Whether the receiver has returned; a task that it left behind has no deadline and no chain."""
+    cell: Cell | None
+    """Its actor; None once the receiver has returned: a task that it left behind is on its own."""
+    envelope: Envelope | None
+    """Who waits for it, and until when; None for a message that was told."""
+    number: int
+    """Unique once it is needed; 0 before, since few receivers ask others."""
 
-    def chain(self) -> Chain:
+    @property
+    def deadline(self) -> float | None:
+        """Instant on the loop's clock after which nobody waits for this any more."""
+        return None if self.envelope is None else self.envelope.deadline
+
+    def chain(self, cell: Cell) -> Chain:
         """Who waits for what is asked from here: everybody so far, and this actor while it is exclusive."""
-        if self.cell.handling is self:
-            return (*self.envelope.chain, (self.cell.path, self.number))
-        return self.envelope.chain
+        before = () if self.envelope is None else self.envelope.chain
+        if cell.handling is not self:
+            return before
+        if not self.number:
+            self.number = next(_NUMBERS)
+        return (*before, (cell.path, self.number))
 
-    def closes_cycle(self, chain: Chain) -> bool:
+    def closes_cycle(self, path: str, chain: Chain) -> bool:
         """Whether a request with this chain waits for itself when it waits for this handling to end."""
-        return (self.cell.path, self.number) in chain
+        return self.number != 0 and (path, self.number) in chain
+
+
+def handling_of(cell: Cell, envelope: Envelope | None) -> Handling:
+    """Make the record of one run."""
+    handling = Handling()
+    handling.cell = cell
+    handling.envelope = envelope
+    handling.number = 0
+    return handling
 
 
 CURRENT: ContextVar[Handling | None] = ContextVar("scanflow_handling", default=None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.dead_letters import DeadReason
-from scanflow_actors.actors.handling import CURRENT, Handling
+from scanflow_actors.actors.handling import CURRENT
+from scanflow_actors.actors.message import Envelope
 from scanflow_actors.errors import (
     ActorFailedError,
     ActorStoppedError,
@@ -20,10 +21,10 @@ from scanflow_actors.errors import (
 if TYPE_CHECKING:
     from scanflow_actors.actors.actor import Route
     from scanflow_actors.actors.cell import Cell
-    from scanflow_actors.actors.message import Envelope
+    from scanflow_actors.actors.handling import Handling
 
 
-async def invoke(cell: Cell, route: Route, handling: Handling) -> BaseException | None:
+async def invoke(cell: Cell, route: Route, message: Any, handling: Handling) -> BaseException | None:
     """Run a receiver and answer its asker.
 
     Returns:
@@ -32,39 +33,44 @@ async def invoke(cell: Cell, route: Route, handling: Handling) -> BaseException 
     Raises:
         asyncio.CancelledError: The task that runs this was cancelled; the asker has been told.
     """
-    envelope = handling.envelope
-    reply = envelope.reply
     CURRENT.set(handling)
     try:
         if route.wants_context:
-            result = route.function(cell.life.actor, envelope.message, cell.life.context)
+            result = route.function(cell.life.actor, message, cell.life.context)
         else:
-            result = route.function(cell.life.actor, envelope.message)
+            result = route.function(cell.life.actor, message)
         if route.is_async:
             result = await result
-        if reply is not None:
-            reply.resolve(cell.system.prepare(result))
-    except RejectError as error:
-        if reply is None:
-            _dead(cell, envelope, DeadReason.UNHANDLED)
-        else:
-            reply.fail(error)
+        envelope = handling.envelope
+        if envelope is not None and envelope.reply is not None:
+            envelope.reply.resolve(cell.system.prepare(result))
     except asyncio.CancelledError as error:
         if _task_is_cancelled():
-            turn_away(cell, envelope, DeadReason.STOPPED)
+            turn_away(cell, handling.envelope or Envelope(message), DeadReason.STOPPED)
             raise
-        return _report(cell, envelope, error)  # something that the receiver awaited was cancelled
+        return _report(cell, message, handling, error)  # something that it awaited was cancelled
     except Exception as error:  # noqa: BLE001 - any error of a receiver goes to asker and supervisor
-        if isinstance(error, AskTimeoutError) and _is_expired(cell, envelope):
-            return None  # its asker had given up, and with it what was asked for it: no fault of the actor
-        return _report(cell, envelope, error)
+        return _settle(cell, message, handling, error)
     finally:
-        handling.over = True
+        handling.cell = None
     return None
 
 
-def _is_expired(cell: Cell, envelope: Envelope) -> bool:
-    return envelope.deadline is not None and envelope.deadline <= cell.system.loop.time()
+def _settle(cell: Cell, message: Any, handling: Handling, error: Exception) -> BaseException | None:
+    reply = None if handling.envelope is None else handling.envelope.reply
+    if isinstance(error, RejectError):
+        if reply is None:
+            cell.system.dead_letters.add(cell.path, message, DeadReason.UNHANDLED)
+        else:
+            reply.fail(error)
+        return None
+    if isinstance(error, AskTimeoutError) and _is_expired(cell, handling):
+        return None  # its asker had given up, and with it what was asked for it: no fault of the actor
+    return _report(cell, message, handling, error)
+
+
+def _is_expired(cell: Cell, handling: Handling) -> bool:
+    return handling.deadline is not None and handling.deadline <= cell.system.loop.time()
 
 
 def _task_is_cancelled() -> bool:
@@ -72,11 +78,12 @@ def _task_is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _report(cell: Cell, envelope: Envelope, error: BaseException) -> BaseException:
-    if envelope.reply is None:
-        _dead(cell, envelope, DeadReason.FAILED)
+def _report(cell: Cell, message: Any, handling: Handling, error: BaseException) -> BaseException:
+    reply = None if handling.envelope is None else handling.envelope.reply
+    if reply is None:
+        cell.system.dead_letters.add(cell.path, message, DeadReason.FAILED)
     else:
-        envelope.reply.fail(failure(cell.path, type(envelope.message).__name__, error))
+        reply.fail(failure(cell.path, type(message).__name__, error))
     return error
 
 

@@ -216,6 +216,7 @@ class Life:
             self._timer.cancel()
         await self._clear()
         self.state = State.ENDED
+        cell.is_open = False
         cell.step_off()
         for envelope in cell.mailbox.empty():
             turn_away(cell, envelope, DeadReason.STOPPED)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from scanflow_actors.actors.message import Envelope
 
 if TYPE_CHECKING:
-    from scanflow_actors.actors.message import Envelope
+    from scanflow_actors.actors.message import Reply
 
 
 class Overflow(Enum):
@@ -44,7 +46,8 @@ class Mailbox:
     def __init__(self, spec: MailboxSpec) -> None:
         self.capacity = spec.capacity
         self.overflow = spec.overflow
-        self.queue: deque[Envelope] = deque()
+        self.queue: deque[Any] = deque()
+        """Envelopes, and plain messages that were told: those need no more."""
         self.waiting: deque[Envelope] | None = None
         """Messages whose senders wait for room; made when the first one has to."""
         self.in_flight = 0
@@ -66,7 +69,7 @@ class Mailbox:
 
     def _overflow(self, envelope: Envelope) -> Envelope | None:
         if self.overflow is Overflow.DROP_OLDEST and self.queue:
-            oldest = self.queue.popleft()
+            oldest = enveloped(self.queue.popleft())
             self._admit(envelope)
             return oldest
         if self.overflow is Overflow.BLOCK and envelope.asker is not None:
@@ -86,18 +89,24 @@ class Mailbox:
         if envelope.admission is not None:
             envelope.admission.resolve(None)
 
-    def withdraw(self, envelope: Envelope) -> bool:
-        """Take a message out before it is handled; its sender does not wait any more."""
+    def withdraw(self, asker: Reply) -> bool:
+        """Take a message out before it is handled: its asker does not wait any more."""
         for queue in (self.queue, self.waiting):
-            if queue and envelope in queue:
-                queue.remove(envelope)
-                self.refill()
-                return True
+            for envelope in queue or ():
+                if type(envelope) is Envelope and envelope.asker is asker:
+                    queue.remove(envelope)  # type: ignore[union-attr]
+                    self.refill()
+                    return True
         return False
 
     def empty(self) -> list[Envelope]:
         """Take out everything, also what waits for room."""
-        left = [*self.queue, *(self.waiting or ())]
+        left = [enveloped(item) for item in (*self.queue, *(self.waiting or ()))]
         self.queue.clear()
         self.waiting = None
         return left
+
+
+def enveloped(item: Any) -> Envelope:
+    """The envelope of what a queue holds; one is made for a plain message."""
+    return item if type(item) is Envelope else Envelope(item)

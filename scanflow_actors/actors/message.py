@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from scanflow_actors.actors.ref import ActorRef
 
 R = TypeVar("R")
@@ -34,14 +32,20 @@ class Request(Generic[R]):
     __slots__ = ()
 
 
+class Holder(Protocol):
+    """Whoever has a request in hand."""
+
+    def abandoned(self, reply: Reply) -> None:
+        """Hear that nobody waits for the answer any more."""
+
+
 class Reply:
     """Where the one answer to a request goes: a waiting future here, or a link to another host."""
 
-    __slots__ = ("on_abandon",)
+    __slots__ = ("holder",)
 
     def __init__(self) -> None:
-        self.on_abandon: Callable[[], object] | None = None
-        """Set by whoever works on the request, to hear that nobody waits for the answer any more."""
+        self.holder: Holder | None = None
 
     def resolve(self, value: Any) -> None:
         """Answer with a value; a no-op when nobody waits any more."""
@@ -53,9 +57,9 @@ class Reply:
 
     def abandon(self) -> None:
         """Say that nobody waits any more."""
-        if self.on_abandon is not None:
-            call, self.on_abandon = self.on_abandon, None
-            call()
+        if self.holder is not None:
+            holder, self.holder = self.holder, None
+            holder.abandoned(self)
 
 
 class Envelope:

@@ -8,15 +8,29 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.eager import start_eagerly
-from scanflow_actors.actors.handling import Handling
+from scanflow_actors.actors.handling import handling_of
 from scanflow_actors.actors.invoke import invoke
 
 if TYPE_CHECKING:
     from scanflow_actors.actors.actor import Route
     from scanflow_actors.actors.cell import Cell
-    from scanflow_actors.actors.message import Envelope
+    from scanflow_actors.actors.message import Envelope, Reply
 
 _log = logging.getLogger(__name__)
+
+
+class _Call:
+    """A call in progress, for the one who asked for it."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task = task
+
+    def abandoned(self, reply: Reply) -> None:
+        """Cancel it: nobody waits for the answer."""
+        del reply
+        self._task.cancel()
 
 
 class Overlap:
@@ -39,7 +53,7 @@ class Overlap:
     def start(self, route: Route, envelope: Envelope) -> None:
         """Begin a call; it goes on by itself, and is cancelled when its asker gives up."""
         cell = self._cell
-        call = invoke(cell, route, Handling(cell, envelope))
+        call = invoke(cell, route, envelope.message, handling_of(cell, envelope))
         name = f"{cell.path}:{type(envelope.message).__name__}"
         task = start_eagerly(call, loop=cell.system.loop, name=name)
         self._running[route] += 1
@@ -47,7 +61,7 @@ class Overlap:
         self._tasks[task] = route
         task.add_done_callback(self._ended)
         if envelope.reply is not None:
-            envelope.reply.on_abandon = task.cancel
+            envelope.reply.holder = _Call(task)
 
     def _ended(self, task: asyncio.Task[BaseException | None]) -> None:
         route = self._tasks.pop(task, None)

@@ -10,6 +10,8 @@ from scanflow_actors.actors.message import Envelope, Request
 from scanflow_actors.errors import ActorError, NotSerialisableError
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from scanflow_actors.actors.system import ActorSystem
 
 R = TypeVar("R")
@@ -39,13 +41,18 @@ class ActorRef:
 
     def tell(self, message: Any) -> None:
         """Send and forget. Never blocks; a message that cannot arrive becomes a dead letter."""
-        system = self._attached()
-        try:
-            message = system.prepare(message)
-        except NotSerialisableError:
-            system.not_serialisable(self.path, message)
-            return
-        system.deliver(self.path, Envelope(message))
+        system = self._system or self._attached()
+        if system.plans.get(type(message), True):
+            try:
+                message = system.prepare(message)
+            except NotSerialisableError:
+                system.not_serialisable(self.path, message)
+                return
+        cell = system.cells.get(self.path)
+        if cell is not None:
+            cell.tell(message)
+        else:
+            system.deliver(self.path, Envelope(message))
 
     async def send(self, message: Any, *, timeout_s: float | None = None) -> None:
         """Send, and wait until the message has its place in the actor's mailbox.
@@ -66,7 +73,7 @@ class ActorRef:
         """
         await send(self._attached(), self.path, message, timeout_s)
 
-    async def ask(self, message: Request[R], *, timeout_s: float | None = None) -> R:
+    def ask(self, message: Request[R], *, timeout_s: float | None = None) -> Coroutine[Any, Any, R]:
         """Send a request and wait for its one reply.
 
         Inside a receiver the wait ends no later than the deadline of the message that is being handled.
@@ -92,8 +99,7 @@ class ActorRef:
         Source:
             Pekko typed, interaction patterns: request-response with ask.
         """
-        reply: R = await ask(self._attached(), self.path, message, timeout_s)
-        return reply
+        return ask(self._system or self._attached(), self.path, message, timeout_s)
 
     def _attached(self) -> ActorSystem:
         if self._system is None:

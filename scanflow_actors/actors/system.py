@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self
 
 from scanflow_actors.actors.cell import Cell
 from scanflow_actors.actors.dead_letters import DeadLetters, DeadReason
 from scanflow_actors.actors.deadlines import Deadlines
+from scanflow_actors.actors.freeze import PLANS
 from scanflow_actors.actors.mailbox import MailboxSpec
 from scanflow_actors.actors.message import Envelope, Signal, StopReason, Terminated
 from scanflow_actors.actors.prepare import copied, frozen
 from scanflow_actors.actors.recipe import Recipe
 from scanflow_actors.actors.ref import ActorRef, attach
+from scanflow_actors.actors.runner import Runners
 from scanflow_actors.actors.supervision import RestartStrategy
 from scanflow_actors.errors import ActorNotFoundError, NameTakenError, SystemClosedError
 from scanflow_actors.settings import ActorSettings
 
 if TYPE_CHECKING:
+    from contextvars import Context
     from types import TracebackType
 
     from scanflow_actors.actors.actor import Actor
@@ -38,6 +42,9 @@ class ActorSystem:
 
     loop: asyncio.AbstractEventLoop
     deadlines: Deadlines
+    runners: Runners
+    context: Context
+    """What receivers find in context variables: that of the system, not that of some sender."""
 
     def __init__(
         self,
@@ -60,8 +67,12 @@ class ActorSystem:
         self.uid = uid or f"{name}-{uuid.uuid4().hex[:12]}"
         self.dead_letters = DeadLetters(self.settings.dead_letters_kept)
         self.prepare = copied if self.settings.serialise_messages else frozen
+        self.plans: dict[Any, Any] = {} if self.settings.serialise_messages else PLANS
+        """Message types that need no `prepare` have an empty plan here."""
+        self.inline_depth = 0
+        self._inline = 0
         self._router = router
-        self._cells: dict[str, Cell] = {}
+        self.cells: dict[str, Cell] = {}
         self._closing = False
         with contextlib.suppress(RuntimeError):  # made before there is a loop: bound at its first use
             self._bind()
@@ -72,6 +83,8 @@ class ActorSystem:
         if not hasattr(self, "loop"):
             self.loop = asyncio.get_running_loop()
             self.deadlines = Deadlines(self.loop)
+            self.runners = Runners(self.loop)
+            self.context = copy_context()
 
     async def __aenter__(self) -> Self:
         self._bind()
@@ -114,7 +127,7 @@ class ActorSystem:
         self._bind()
         recipe = self.recipe(actor, args, name, mailbox, restart)
         path = f"/{name}"
-        if path in self._cells:
+        if path in self.cells:
             raise NameTakenError(path=path)
         return await self.start_cell(Cell(self, path, recipe, None))
 
@@ -132,7 +145,7 @@ class ActorSystem:
         Raises:
             ActorNotFoundError: It does not live here.
         """
-        cell = self._cells.get(ref.path)
+        cell = self.cells.get(ref.path)
         if cell is None:
             raise ActorNotFoundError(path=ref.path, known=self.names())
         await asyncio.shield(cell.stop(drain=drain))
@@ -141,14 +154,15 @@ class ActorSystem:
         """Start no more actors, then stop all, the youngest first; no task and no timer is left."""
         self._bind()
         self._closing = True
-        for cell in reversed(tuple(self._cells.values())):
+        for cell in reversed(tuple(self.cells.values())):
             if cell.life.parent is None:
                 await asyncio.shield(cell.stop())
         self.deadlines.close()
+        await self.runners.close()
 
     def names(self) -> tuple[str, ...]:
         """Paths of the actors that live in this process."""
-        return tuple(sorted(self._cells))
+        return tuple(sorted(self.cells))
 
     # ------------------------------------------------------------------ for cells and links
 
@@ -173,23 +187,41 @@ class ActorSystem:
         """Put a cell into the table and wait for its first start."""
         if self._closing:
             raise SystemClosedError(system=self.name)
-        self._cells[cell.path] = cell
+        self.cells[cell.path] = cell
         cell.start()
         await asyncio.shield(cell.life.started)
         return cell.ref
 
     def forget(self, cell: Cell) -> None:
         """Take an ended cell out of the table: its name is free before its watchers hear of it."""
-        self._cells.pop(cell.path, None)
+        self.cells.pop(cell.path, None)
 
     def ended(self, path: str) -> asyncio.Future[StopReason] | None:
         """The future that tells when a local actor has ended, or None when it does not live here."""
-        cell = self._cells.get(path)
+        cell = self.cells.get(path)
         return None if cell is None else cell.life.ended
+
+    def ask(self, path: str, envelope: Envelope) -> bool:
+        """Bring a request to its actor; one that is idle here handles it at once, in the asker's turn.
+
+        Returns:
+            Whether it is time to give way to others.
+        """
+        cell = self.cells.get(path)
+        if cell is None or not cell.is_idle or self.inline_depth >= self.settings.inline_depth:
+            self.deliver(path, envelope)
+            return False
+        self.inline_depth += 1
+        try:
+            cell.handle_now(envelope)
+        finally:
+            self.inline_depth -= 1
+        self._inline += 1
+        return self._inline % self.settings.batch_size == 0
 
     def deliver(self, path: str, envelope: Envelope) -> None:
         """Bring a message to its actor, here or elsewhere, or to the dead letters."""
-        cell = self._cells.get(path)
+        cell = self.cells.get(path)
         if cell is not None:
             cell.deliver(envelope)
         elif self._router is None or not self._router.forward(path, envelope):
@@ -208,7 +240,7 @@ class ActorSystem:
 
     def watch(self, watcher: ActorRef, target: ActorRef) -> None:
         """Have the end of `target` told to `watcher`, once."""
-        cell = self._cells.get(target.path)
+        cell = self.cells.get(target.path)
         if cell is not None:
             cell.life.watchers.add(watcher)
         elif self._router is None or not self._router.watch(watcher, target):
@@ -216,7 +248,7 @@ class ActorSystem:
 
     def unwatch(self, watcher: ActorRef, target: ActorRef) -> None:
         """Forget a watch."""
-        cell = self._cells.get(target.path)
+        cell = self.cells.get(target.path)
         if cell is not None:
             cell.life.watchers.discard(watcher)
         elif self._router is not None:
@@ -224,7 +256,7 @@ class ActorSystem:
 
     def notify(self, watcher: ActorRef, signal: Signal) -> None:
         """Hand a signal to an actor, here or elsewhere; one that has ended needs none."""
-        cell = self._cells.get(watcher.path)
+        cell = self.cells.get(watcher.path)
         if cell is not None:
             cell.signal(signal)
         elif self._router is not None:

@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
+    asks: Asks
+    number: int
     host: str
     path: str
     reply: Reply
+
+    def abandoned(self, reply: Reply) -> None:
+        """Tell the other host that nobody waits any more."""
+        del reply
+        self.asks.give_up(self.number)
 
 
 class Asks:
@@ -42,11 +49,11 @@ class Asks:
             The number under which it must come.
         """
         number = next(self._numbers)
-        self._out[number] = _Waiting(host, path, reply)
-        reply.on_abandon = lambda: self._give_up(number)
+        self._out[number] = reply.holder = _Waiting(self, number, host, path, reply)
         return number
 
-    def _give_up(self, number: int) -> None:
+    def give_up(self, number: int) -> None:
+        """Forget a request, and tell the other host."""
         waiting = self._out.pop(number, None)
         if waiting is not None:
             self._send(waiting.host, Abandon(number))
@@ -56,7 +63,7 @@ class Asks:
         waiting = self._out.pop(answer.ask, None)
         if waiting is None:
             return
-        waiting.reply.on_abandon = None
+        waiting.reply.holder = None
         if answer.error is not None:
             waiting.reply.fail(answer.error)
         else:
@@ -83,7 +90,7 @@ class Asks:
         """End everything that waits for a host, or for which it waits."""
         for number in [number for number, waiting in self._out.items() if waiting.host == host]:
             waiting = self._out.pop(number)
-            waiting.reply.on_abandon = None
+            waiting.reply.holder = None
             waiting.reply.fail(lost_error(waiting.path, host, died=died))
         for key in [key for key in self._in if key[0] == host]:
             self._in.pop(key).abandon()

@@ -77,14 +77,13 @@ def test_block_does_not_let_a_tell_overtake_those_who_wait() -> None:
 
 def test_a_message_can_be_withdrawn_and_gives_its_place_free() -> None:
     mailbox = box(Overflow.BLOCK)
-    word = Word()
-    first, second = Envelope(1), Envelope(2, admission=word)
-    mailbox.put(first)
-    mailbox.put(second)
-    assert mailbox.withdraw(first)
-    assert word.said == [None]
-    assert mailbox.withdraw(second)
-    assert not mailbox.withdraw(second)
+    one, two = Word(), Word()
+    mailbox.put(Envelope(1, reply=one))
+    mailbox.put(Envelope(2, admission=two))
+    assert mailbox.withdraw(one)
+    assert two.said == [None]
+    assert mailbox.withdraw(two)
+    assert not mailbox.withdraw(two)
 
 
 def test_a_mailbox_is_emptied_with_those_who_wait() -> None:

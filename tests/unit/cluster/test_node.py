@@ -142,7 +142,7 @@ async def test_a_watcher_that_ends_takes_its_watches_along() -> None:
         await cluster.stop("watcher")
         await asyncio.sleep(1)
         assert_no_leaks(cluster.nodes[TWO])
-        cell = cluster.nodes[ONE].system._cells["/counter"]
+        cell = cluster.nodes[ONE].system.cells["/counter"]
         assert cell.life.watchers == set()
 
 
