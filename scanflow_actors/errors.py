@@ -31,6 +31,7 @@
     ├── ArtifactError                  (LookupError)   an artifact that is gone or altered
     ├── KnowledgeBaseError             (LookupError)   a run, experiment or version that is gone
     ├── DataNotFoundError              (LookupError)   a data set that is not there
+    ├── UnknownDecisionError           (LookupError)   no decision, or several, have this name
     └── JournalError                   the journal cannot be read or written
 
 Each keeps its facts as fields, words its own message from them, and survives pickle with both,
@@ -310,6 +311,19 @@ class DataNotFoundError(ScanflowError, LookupError):
         self.looked_in = looked_in
         self.remedy = remedy
         super().__init__(f"{what} not found in {looked_in}; {remedy}")
+
+
+class UnknownDecisionError(ScanflowError, LookupError):
+    """No decision in the journal has this name, or several contain it. The caller names one of them."""
+
+    def __init__(self, *, decision: str, candidates: tuple[str, ...]) -> None:
+        self.decision = decision
+        self.candidates = candidates
+        if candidates:
+            problem = "several decisions contain " + f"{decision!r}; name one: {', '.join(candidates)}"
+        else:
+            problem = f"no decision contains {decision!r}; `scanflow journal` lists them"
+        super().__init__(problem)
 
 
 class JournalError(ScanflowError):

@@ -14,7 +14,9 @@ from scanflow_actors.agents.condition import (
     less_than,
 )
 from scanflow_actors.agents.constraint import ALWAYS, Constraint, Look, Verdict, holds_when
-from scanflow_actors.agents.journal import Decision, Entry, Journal
+from scanflow_actors.agents.history import explain
+from scanflow_actors.agents.journal import Journal
+from scanflow_actors.agents.records import Decision, Entry
 from scanflow_actors.agents.sensor import Observation, Sensor, Sight, new_runs
 from scanflow_actors.agents.strategy import Strategy, strategy
 from scanflow_actors.agents.team import Member, Team
@@ -46,6 +48,7 @@ __all__ = [
     "changed",
     "equals",
     "exceeds",
+    "explain",
     "for_at_least_s",
     "greater_than",
     "holds_when",

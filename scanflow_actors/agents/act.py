@@ -20,7 +20,8 @@ from scanflow_actors.primitives import Outcome, Perform
 if TYPE_CHECKING:
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.agents.action import Effect
-    from scanflow_actors.agents.journal import Decision, Journal
+    from scanflow_actors.agents.journal import Journal
+    from scanflow_actors.agents.records import Decision
     from scanflow_actors.settings import AgentSettings
 
 

@@ -18,7 +18,8 @@ from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.agents.act import carry_out
 from scanflow_actors.agents.clock import Clock
 from scanflow_actors.agents.constraint import Look, Verdict
-from scanflow_actors.agents.journal import CALLS_KEPT, Decision, Journal, Memory
+from scanflow_actors.agents.journal import Journal
+from scanflow_actors.agents.records import CALLS_KEPT, Decision, Memory
 from scanflow_actors.agents.sensor import Observation, Sight
 from scanflow_actors.agents.strategy import Accepted, Call, Strategy, decorated, waits_for
 from scanflow_actors.artifacts.knowledge import KnowledgeBase, KnowledgeSettings

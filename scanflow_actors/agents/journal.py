@@ -13,20 +13,21 @@ import pickle
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 from scanflow_actors.agents.plain import plain
+from scanflow_actors.agents.records import Decision, Entry, Memory
 from scanflow_actors.errors import JournalError
 from scanflow_actors.infrastructure.database import open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
-    from scanflow_actors.agents.action import Effect
 
 _SCHEMA = """
 create table if not exists entry (
@@ -58,63 +59,11 @@ create table if not exists pending (
 );
 """
 
-CALLS_KEPT = 256
-"""Keys of calls that a strategy remembers: a caller repeats a call some times, and then gives up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """One look at the world by one strategy, with its verdict."""
-
-    id: str
-    """``agent/strategy/event``: the idempotency key of its effects."""
-    agent: str
-    strategy: str
-    cause: str | None
-    """The decision that led to this one, or None at the start of a chain."""
-    trace: str
-    at: str
-    """The agents' time, ISO 8601."""
-    holds: bool
-    reason: str
-    state: Any
-    effects: tuple[Effect, ...]
-    priority: int = 0
-    lease_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What a strategy remembers between two looks."""
-
-    watermark: Any = None
-    trigger_state: Any = None
-    last_fire: str | None = None
-    """The last instant dealt with, ISO 8601."""
-    verdict: Any = None
-    """What its constraint remembers."""
-    calls: tuple[str, ...] = ()
-    """Keys of the latest calls that were taken: one that is repeated is no event."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One line of the journal."""
-
-    seq: int
-    kind: str
-    """``decision``, ``attempt`` (an effect was tried in vain) or ``outcome``."""
-    decision: str
-    cause: str | None
-    trace: str
-    agent: str
-    strategy: str
-    at: str
-    recorded_at: float
-    holds: bool | None
-    reason: str
-    body: Any
-    """State and effects of a decision, or the results of an outcome, as plain JSON values."""
+_ENTRIES = """
+select * from entry
+where (? is null or trace = ?) and seq > ? and (? is null or agent = ?) and (? is null or at >= ?)
+order by seq desc limit ?
+"""
 
 
 class Journal:
@@ -195,11 +144,37 @@ class Journal:
         rows = self._all("select body from pending where ? is null or agent = ? order by rowid", agent, agent)
         return tuple(pickle.loads(row[0]) for row in rows)
 
-    def entries(self, *, trace: str | None = None, after: int = 0) -> tuple[Entry, ...]:
-        """Lines of the journal in order, of one chain or all, after a given number."""
-        query = "select * from entry where (? is null or trace = ?) and seq > ? order by seq"
-        rows = self._all(query, trace, trace, after)
-        return tuple(_entry_of(row) for row in rows)
+    def entries(
+        self,
+        *,
+        trace: str | None = None,
+        after: int = 0,
+        agent: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> tuple[Entry, ...]:
+        """Lines of the journal in order.
+
+        Args:
+            trace: Only those of one chain.
+            after: Only those after this number.
+            agent: Only those of one agent.
+            since: Only those from this instant of the agents' time on.
+            limit: Only the last so many.
+        """
+        moment = None if since is None else since.astimezone(UTC).isoformat(timespec="seconds")
+        rows = self._all(_ENTRIES, trace, trace, after, agent, agent, moment, moment, limit or -1)
+        return tuple(_entry_of(row) for row in reversed(rows))
+
+    def find(self, decision: str) -> dict[str, str]:
+        """The decisions whose name is, or else contains, a text, each with its trace; ten at most."""
+        query = (
+            "select decision, trace from entry where kind = 'decision' and decision = ?1"
+            " union all select decision, trace from entry where kind = 'decision' and decision != ?1"
+            " and instr(decision, ?1) > 0 limit 10"
+        )
+        found = dict(self._all(query, decision))
+        return {decision: found[decision]} if decision in found else found
 
     def close(self) -> None:
         """Close the file."""
@@ -294,12 +269,3 @@ def _entry_of(row: tuple[Any, ...]) -> Entry:
         reason=reason,
         body=json.loads(body),
     )
-
-
-def chain(entries: tuple[Entry, ...]) -> Iterator[tuple[int, Entry]]:
-    """Walk the entries of one trace from cause to effect, each with its depth."""
-    depths: dict[str, int] = {}
-    for entry in entries:
-        if entry.kind == "decision":
-            depths[entry.decision] = depths.get(entry.cause or "", -1) + 1
-        yield depths.get(entry.decision, 0), entry

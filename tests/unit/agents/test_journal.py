@@ -12,8 +12,9 @@ import pytest
 
 from scanflow_actors.agents import Decision, Journal
 from scanflow_actors.agents.action import Effect
-from scanflow_actors.agents.journal import Memory, chain
+from scanflow_actors.agents.history import chain
 from scanflow_actors.agents.plain import plain
+from scanflow_actors.agents.records import Memory
 from scanflow_actors.errors import JournalError
 from tests.unit.agents.crew import NEW_YEAR
 

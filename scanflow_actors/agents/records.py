@@ -1,0 +1,67 @@
+"""What the journal keeps: decisions, what strategies remember, and lines to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scanflow_actors.agents.action import Effect
+
+CALLS_KEPT = 256
+"""Keys of calls that a strategy remembers: a caller repeats a call some times, and then gives up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One look at the world by one strategy, with its verdict."""
+
+    id: str
+    """``agent/strategy/event``: the idempotency key of its effects."""
+    agent: str
+    strategy: str
+    cause: str | None
+    """The decision that led to this one, or None at the start of a chain."""
+    trace: str
+    at: str
+    """The agents' time, ISO 8601."""
+    holds: bool
+    reason: str
+    state: Any
+    effects: tuple[Effect, ...]
+    priority: int = 0
+    lease_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a strategy remembers between two looks."""
+
+    watermark: Any = None
+    trigger_state: Any = None
+    last_fire: str | None = None
+    """The last instant dealt with, ISO 8601."""
+    verdict: Any = None
+    """What its constraint remembers."""
+    calls: tuple[str, ...] = ()
+    """Keys of the latest calls that were taken: one that is repeated is no event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the journal."""
+
+    seq: int
+    kind: str
+    """``decision``, ``attempt`` (an effect was tried in vain) or ``outcome``."""
+    decision: str
+    cause: str | None
+    trace: str
+    agent: str
+    strategy: str
+    at: str
+    recorded_at: float
+    holds: bool | None
+    reason: str
+    body: Any
+    """State and effects of a decision, or the results of an outcome, as plain JSON values."""
