@@ -121,8 +121,10 @@ def test_explain_prints_the_chain_from_the_observation_to_the_effect(
         "2026-01-01T01:00:00+00:00  counter/count acts: total 12 >= 10",
         "    saw       (total=12.0)",
         "    asks      checker: Check(first=0, end=12)",
-        '    done      counter/count: [{"type": "Outcome", "is_success": true, "result": null, "reason": "", '
-        '"rule": null}]',
+        (
+            '    done      counter/count: [{"type": "Outcome", "is_success": true, "result": null, "reason": "", '
+            '"rule": null}]'
+        ),
         "  2026-01-01T01:00:00+00:00  checker/check acts: Check received",
         "      saw       Check(first=0, end=12)",
         '      asks      infrastructure: RunWorkflow(workflow="detect", parameters={})',
