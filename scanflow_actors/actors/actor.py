@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import types
 from dataclasses import dataclass
@@ -83,6 +84,12 @@ class Actor:
     The arguments of the constructor are the restart recipe: they must pickle when the actor lives in
     another process. A restart makes a new instance from them; what must survive is loaded in `on_start`.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Find the receivers while their module is at hand: a class of the main program travels without it."""
+        super().__init_subclass__(**options)
+        with contextlib.suppress(InvalidActorError):  # raised when it is spawned; a message may come later
+            routes_of(cls)
 
     async def on_start(self, ctx: ActorContext) -> None:
         """Prepare the new instance, also after a restart. Raise to say that the start failed."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
+from scanflow_actors.actors.actor import routes_of
 from scanflow_actors.actors.message import StopReason
 from scanflow_actors.actors.supervision import RestartLog
 from scanflow_actors.cluster.carriers import RayCarrier
@@ -74,6 +75,7 @@ class Controller:
             raise SystemClosedError(system=self.node.system.name)
         if recipe.name in self.residents:
             raise NameTakenError(path=f"/{recipe.name}")
+        routes_of(recipe.actor)  # a class that cannot work is found here and not in another process
         resident = Resident(recipe=recipe, placement=placement, restarts=RestartLog(recipe.restart))
         self.residents[recipe.name] = resident
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cloudpickle
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.ref import ActorRef
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """A message for an actor on the other host."""
 
     path: str
@@ -33,8 +32,7 @@ class Letter:
     """Whether the word that is waited for is the admission, not the reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The word on a letter or a command: a value, or an error."""
 
     ask: int
@@ -166,13 +164,27 @@ Entry = (
 def pack(entries: list[Entry]) -> bytes:
     """Pickle a frame; an entry that does not pickle is replaced by `Unreadable`, alone."""
     heads = [(type(entry), getattr(entry, "path", ""), getattr(entry, "ask", None)) for entry in entries]
-    try:
-        body = pickle.dumps(entries, protocol=5)
-        if b"__main__" in body:  # the program's own classes: its module is another one over there
-            body = cloudpickle.dumps(entries, protocol=5)
-    except Exception:  # noqa: BLE001 - a user's message may raise anything from its __reduce__
+    body = _by_reference(entries) or _by_value(entries)
+    if body is None:
         body = pickle.dumps([_packable(entry) for entry in entries], protocol=5)
     return pickle.dumps((heads, body), protocol=5)
+
+
+def _by_reference(entries: list[Entry]) -> bytes | None:
+    """The fast way, for classes that the other host can import; not those of the program's own module."""
+    try:
+        body = pickle.dumps(entries, protocol=5)
+    except Exception:  # noqa: BLE001 - a user's message may raise anything from its __reduce__
+        return None
+    return None if b"__main__" in body else body
+
+
+def _by_value(entries: list[Entry]) -> bytes | None:
+    try:
+        body: bytes = cloudpickle.dumps(entries, protocol=5)
+    except Exception:  # noqa: BLE001 - as above
+        return None
+    return body
 
 
 def unpack(frame: bytes) -> list[Entry]:
@@ -199,7 +211,7 @@ def _packable(entry: Entry) -> Entry | _Wrapped:
     except Exception as error:  # noqa: BLE001 - as in pack
         if isinstance(entry, Answer) and entry.error is not None and entry.error.__cause__ is not None:
             entry.error.__cause__ = None  # the error's own words tell of it
-            return _packable(replace(entry))
+            return _packable(entry)
         problem = f"{type(error).__name__}: {error}"
         return Unreadable(type(entry), getattr(entry, "path", ""), getattr(entry, "ask", None), problem)
 
