@@ -26,6 +26,7 @@
     ├── WorkflowStoppedError           somebody stopped a workflow
     ├── ExecutorFailedError            one try of an executor has no result
     ├── NotRunningError                (LookupError)   a workflow has no run to act on
+    ├── ServiceFailedError             a service of an online workflow did not come up
     ├── InvalidPrimitiveError          (ValueError)    a primitive that contradicts itself
     ├── UnknownWorkflowError           (LookupError)   no workflow has this name
     ├── ArtifactError                  (LookupError)   an artifact that is gone or altered
@@ -264,6 +265,15 @@ class NotRunningError(ScanflowError, LookupError):
     def __init__(self, *, workflow: str) -> None:
         self.workflow = workflow
         super().__init__(f"no run of workflow {workflow!r} is under way; run it first")
+
+
+class ServiceFailedError(ScanflowError):
+    """A version of an online workflow did not come up. What ran before runs on; why is said."""
+
+    def __init__(self, *, workflow: str, problem: str) -> None:
+        self.workflow = workflow
+        self.problem = problem
+        super().__init__(f"workflow {workflow!r} did not come up: {problem}")
 
 
 class InvalidPrimitiveError(ScanflowError, ValueError):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from scanflow_actors.workflows.batch import BatchWorkflow
     from scanflow_actors.workflows.executor import Affinity, Resources
+    from scanflow_actors.workflows.online import OnlineWorkflow
+    from scanflow_actors.workflows.service import Scaling
+    from scanflow_actors.workflows.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +70,22 @@ class UpgradeWorkflow(_OnWorkflow):
     """upgradeWorkflow(): give a workflow another version of its model, or another definition.
 
     With `model` and `version`, the alias ``production`` names that version from now on; the result is the
-    version. With `definition`, running runs go on by it: what does something else now, and what needs it,
-    runs again. Result: `Changed`.
+    version. With the `definition` of a batch workflow, running runs go on by it: what does something else
+    now, and what needs it, runs again; the result is `Changed`. With that of an online workflow, it comes up
+    beside what is deployed, gets all requests, and what was there before goes; the result is `Deployed`.
     """
 
     model: str = ""
     version: int = 0
-    definition: BatchWorkflow | None = None
+    definition: BatchWorkflow | OnlineWorkflow | None = None
+    keep_previous: bool = False
+    """Leave the other versions of an online workflow deployed, without requests: a roll-back is then one
+    `UpdateWorkflowTraffic`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateWorkflowAffinity(_OnWorkflow):
-    """updateWorkflowAffinity(): where all executors must run; those that run move there. `Changed`."""
+    """updateWorkflowAffinity(): where all executors must run, and those that run move; or all services."""
 
     affinity: Affinity
     aspect: ClassVar[str] = "affinity"
@@ -86,7 +93,7 @@ class UpdateWorkflowAffinity(_OnWorkflow):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateWorkflowResource(_OnWorkflow):
-    """updateWorkflowResource(): what each executor gets; those that run start again with it. `Changed`."""
+    """updateWorkflowResource(): what each executor or service gets; those that run start again."""
 
     resources: Resources
     aspect: ClassVar[str] = "resources"
@@ -132,6 +139,69 @@ class UpdateExecutorResource(_OnExecutor):
     aspect: ClassVar[str] = "resources"
 
 
+# ---------------------------------------------------------------------- online workflows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployWorkflow(_OnWorkflow):
+    """deployWorkflow(): bring an online workflow up. The first version gets all requests, further ones none.
+
+    Result: `Deployed`.
+    """
+
+    definition: OnlineWorkflow | None = None
+    """None takes the one that the infrastructure was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteWorkflow(_OnWorkflow):
+    """deleteWorkflow(): take all versions of an online workflow away, and its address. `Deployed`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateWorkflowReplica(_OnWorkflow):
+    """updateWorkflowReplica(): a fixed number of replicas, or as many as the load wants. `Deployed`."""
+
+    replicas: int | Scaling
+    service: str | None = None
+    """None for all services."""
+    aspect: ClassVar[str] = "replicas"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateWorkflowTraffic(_OnWorkflow):
+    """updateWorkflowTraffic(): which version gets which requests, from now on. `Deployed`."""
+
+    traffic: Traffic
+    aspect: ClassVar[str] = "traffic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyWorkflowInstance(_OnWorkflow):
+    """applyWorkflowInstance(): make one version run as it is defined, whatever became of it. `Deployed`."""
+
+    version: int
+    aspect: ClassVar[str] = "instances"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteWorkflowInstance(_OnWorkflow):
+    """deleteWorkflowInstance(): take one version away that gets no requests. `Deployed`."""
+
+    version: int
+    aspect: ClassVar[str] = "instances"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateWorkflowInstance(_OnWorkflow):
+    """duplicateWorkflowInstance(): so many copies of one version, more or fewer than now. `Deployed`."""
+
+    version: int
+    copies: int
+    """Replicas of each of its services, at least 1."""
+    aspect: ClassVar[str] = "replicas"
+
+
 BatchPrimitive = (
     RunWorkflow
     | StopWorkflow
@@ -144,7 +214,19 @@ BatchPrimitive = (
     | UpdateExecutorAffinity
     | UpdateExecutorResource
 )
-Primitive = BatchPrimitive
+OnlinePrimitive = (
+    DeployWorkflow
+    | DeleteWorkflow
+    | UpgradeWorkflow
+    | UpdateWorkflowAffinity
+    | UpdateWorkflowResource
+    | UpdateWorkflowReplica
+    | UpdateWorkflowTraffic
+    | ApplyWorkflowInstance
+    | DeleteWorkflowInstance
+    | DuplicateWorkflowInstance
+)
+Primitive = BatchPrimitive | OnlinePrimitive
 
 # ---------------------------------------------------------------------- results
 
@@ -157,6 +239,20 @@ class Changed:
     """How often it has changed."""
     restarted: Mapping[str, tuple[str, ...]]
     """By key of each running run, the executors that began anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """How an online workflow stands now."""
+
+    generation: int
+    """How often it has changed."""
+    address: str
+    """Where requests are taken; empty when there is none."""
+    versions: tuple[int, ...]
+    """All that are deployed."""
+    traffic: Traffic | None
+    """Which version gets which requests; None when the workflow was deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

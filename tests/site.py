@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors import ActorRef
     from scanflow_actors.infrastructure import Backend
-    from scanflow_actors.workflows import BatchWorkflow
+    from scanflow_actors.infrastructure.serving import Serving
+    from scanflow_actors.workflows import BatchWorkflow, OnlineWorkflow
 
 F = TypeVar("F")
+
+S = TypeVar("S", bound="Site")
 
 _KEYS = itertools.count()
 
@@ -80,7 +83,7 @@ class Site:
         self._gates: list[Gate] = []
         self.ref: ActorRef
 
-    async def start(self, *workflows: BatchWorkflow) -> None:
+    async def start(self, *workflows: BatchWorkflow | OnlineWorkflow, serving: Serving | None = None) -> None:
         if not self.system.names():
             self._observer = await self.system.spawn(Recorder, self.facts, name="recorder")
         parts = Infrastructure(
@@ -89,6 +92,7 @@ class Site:
             ledger=self.folder / "ledger.db",
             knowledge=KnowledgeSettings.in_folder(self.folder),
             observer=self._observer,
+            serving=serving,
             subscriptions=(Subscription(actor="recorder", facts=(ExecutorFailed, WorkflowChanged)),),
         )
         self.ref = await self.system.spawn(InfrastructureActor, parts, name="infrastructure")
@@ -120,9 +124,9 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def opened(folder: Path, backend: Backend) -> AsyncIterator[Site]:
+async def opened(folder: Path, backend: Backend, kind: type[S]) -> AsyncIterator[S]:
     async with ActorSystem("site") as system:
-        site = Site(folder, backend, await Probe.listening(), system)
+        site = kind(folder, backend, await Probe.listening(), system)
         try:
             yield site
         finally:

@@ -13,7 +13,8 @@ from scanflow_actors.infrastructure.facts import (
     WorkflowEnded,
     WorkflowStarted,
 )
-from scanflow_actors.infrastructure.inprocess import InProcessBackend
+from scanflow_actors.infrastructure.inprocess import InProcessBackend, InProcessServing
+from scanflow_actors.infrastructure.serving import ServiceState, Serving
 
 __all__ = [
     "Backend",
@@ -21,9 +22,12 @@ __all__ = [
     "Fact",
     "FailureReason",
     "InProcessBackend",
+    "InProcessServing",
     "Infrastructure",
     "InfrastructureActor",
     "Order",
+    "ServiceState",
+    "Serving",
     "StepDone",
     "StepFailed",
     "Subscription",

@@ -20,6 +20,7 @@ from scanflow_actors.infrastructure.court import Court
 from scanflow_actors.infrastructure.definitions import Definitions
 from scanflow_actors.infrastructure.facts import Fact, WorkflowAdvanced, WorkflowEnded, WorkflowStarted
 from scanflow_actors.infrastructure.ledger import Ledger
+from scanflow_actors.infrastructure.online_primitives import Deployments, OnlinePrimitives
 from scanflow_actors.infrastructure.turns import Turns
 from scanflow_actors.primitives import Outcome, Perform, RunWorkflow
 
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.artifacts.knowledge import KnowledgeSettings
     from scanflow_actors.infrastructure.backend import Backend
+    from scanflow_actors.infrastructure.serving import Serving
     from scanflow_actors.workflows.batch import BatchWorkflow
+    from scanflow_actors.workflows.online import OnlineWorkflow
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +55,7 @@ class Infrastructure:
     """What the infrastructure actor is made of."""
 
     backend: Backend
-    workflows: tuple[BatchWorkflow, ...]
+    workflows: tuple[BatchWorkflow | OnlineWorkflow, ...]
     ledger: Path
     knowledge: KnowledgeSettings
     observer: ActorRef | None = None
@@ -60,6 +63,8 @@ class Infrastructure:
     subscriptions: tuple[Subscription, ...] = ()
     rules: Rules = field(default_factory=Rules)
     """By which the arbiter decides between strategies."""
+    serving: Serving | None = None
+    """What online workflows run on; None refuses their primitives."""
 
 
 class InfrastructureActor(Actor):
@@ -76,7 +81,10 @@ class InfrastructureActor(Actor):
         self._ledger = await asyncio.to_thread(Ledger, self._parts.ledger)
         self._court = await asyncio.to_thread(Court, self._parts.ledger, self._parts.rules)
         definitions = await asyncio.to_thread(Definitions, self._parts.workflows, self._ledger)
-        self._batch = BatchPrimitives(self._parts.backend, definitions, self._parts.knowledge, self._tell)
+        parts = self._parts
+        self._batch = BatchPrimitives(parts.backend, definitions, parts.knowledge, self._tell)
+        deployments = await asyncio.to_thread(Deployments, self._ledger)
+        self._online = OnlinePrimitives(parts.serving, definitions, deployments, self._tell)
 
     async def on_stop(self, ctx: ActorContext) -> None:
         """Close the ledger."""
@@ -150,6 +158,8 @@ class InfrastructureActor(Actor):
             async with self._turns.turn(f"{primitive.workflow}/changes"):  # those that came before it first
                 run = self._batch.begin(message.key, primitive)
             return await run
+        if self._online.is_for(primitive):
+            return await self._online.change(primitive)
         return await self._batch.change(primitive)
 
     def _tell(self, fact: Fact) -> None:

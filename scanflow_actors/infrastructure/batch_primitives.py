@@ -20,6 +20,7 @@ from scanflow_actors.infrastructure.facts import (
     WorkflowStarted,
 )
 from scanflow_actors.primitives import Changed, Outcome, Stopped
+from scanflow_actors.workflows.batch import BatchWorkflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from scanflow_actors.artifacts.knowledge import KnowledgeSettings
     from scanflow_actors.infrastructure.backend import Backend
     from scanflow_actors.infrastructure.definitions import Definitions
-    from scanflow_actors.workflows.batch import BatchWorkflow
 
 
 class BatchPrimitives:
@@ -50,7 +50,7 @@ class BatchPrimitives:
 
     def begin(self, key: str, primitive: primitives.RunWorkflow) -> asyncio.Task[Any]:
         """Start a run by the definition of this moment; what happens from now on acts on it."""
-        workflow = self._definitions[primitive.workflow]
+        workflow = self._definitions.batch(primitive.workflow, "RunWorkflow")
         parameters = {**primitive.parameters}
         if "key" in workflow.parameters:
             parameters.setdefault("key", key)
@@ -81,7 +81,7 @@ class BatchPrimitives:
 
     # ------------------------------------------------------------------ changes
 
-    async def change(self, primitive: primitives.BatchPrimitive) -> Any:
+    async def change(self, primitive: primitives.Primitive) -> Any:
         """Carry out any primitive but `RunWorkflow`.
 
         Raises:
@@ -89,12 +89,12 @@ class BatchPrimitives:
             InvalidWorkflowError: No such executor, or a change that cannot work.
             NotRunningError: There is no run in which an executor could run once more.
         """
-        workflow = self._definitions[primitive.workflow]
+        if isinstance(primitive, primitives.UpgradeWorkflow) and primitive.definition is None:
+            return await self._promote(primitive)
+        workflow = self._definitions.batch(primitive.workflow, type(primitive).__name__)
         match primitive:
             case primitives.StopWorkflow():
                 return Stopped(runs=await self._backend.stop_workflow(workflow.name, primitive.run))
-            case primitives.UpgradeWorkflow() if primitive.definition is None:
-                return await self._promote(primitive)
             case primitives.RunExecutor():
                 return await self._run_executor(workflow, primitive.executor)
             case primitives.StopExecutor():
@@ -118,6 +118,7 @@ class BatchPrimitives:
         return Changed(generation=generation, restarted=restarted)
 
     async def _promote(self, primitive: primitives.UpgradeWorkflow) -> int:
+        self._definitions[primitive.workflow]  # it must be there, of whatever kind
         if not primitive.model or primitive.version < 1:
             raise InvalidPrimitiveError(
                 primitive="UpgradeWorkflow", problem="give a definition, or a model and its version"
@@ -132,12 +133,12 @@ class BatchPrimitives:
         self._base.promote(model, version)
 
 
-def changed(workflow: BatchWorkflow, primitive: primitives.BatchPrimitive) -> BatchWorkflow:
+def changed(workflow: BatchWorkflow, primitive: primitives.Primitive) -> BatchWorkflow:
     """The definition that a primitive asks for."""
     match primitive:
         case primitives.UpgradeWorkflow(definition=new) if new is not None:
-            if new.name != workflow.name:
-                problem = f"the definition is of {new.name!r}; upgrade that one"
+            if not isinstance(new, BatchWorkflow) or new.name != workflow.name:
+                problem = f"give the definition of a batch workflow called {workflow.name!r}"
                 raise InvalidPrimitiveError(primitive="UpgradeWorkflow", problem=problem)
             return new
         case primitives.UpdateWorkflowAffinity():

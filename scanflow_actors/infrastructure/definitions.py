@@ -6,13 +6,16 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from scanflow_actors.errors import UnknownWorkflowError
+from scanflow_actors.errors import InvalidPrimitiveError, UnknownWorkflowError
+from scanflow_actors.workflows.batch import BatchWorkflow
 
 if TYPE_CHECKING:
     from scanflow_actors.infrastructure.ledger import Ledger
-    from scanflow_actors.workflows.batch import BatchWorkflow
+    from scanflow_actors.workflows.online import OnlineWorkflow
 
 _log = logging.getLogger(__name__)
+
+_PREFIX = "workflow/"
 
 
 class Definitions:
@@ -21,31 +24,47 @@ class Definitions:
     A change was made to what was given then. When another definition is given at a later start, it wins.
     """
 
-    def __init__(self, given: tuple[BatchWorkflow, ...], ledger: Ledger) -> None:
+    def __init__(self, given: tuple[BatchWorkflow | OnlineWorkflow, ...], ledger: Ledger) -> None:
         self._ledger = ledger
         self._given = {workflow.name: workflow for workflow in given}
         self._now = dict(self._given)
         self._generations = dict.fromkeys(self._given, 0)
-        for name, (basis, generation, workflow) in ledger.definitions().items():
+        for name, (generation, (basis, workflow)) in ledger.kept(_PREFIX).items():
             if name not in self._given or self._given[name] == basis:
                 self._now[name], self._generations[name] = workflow, generation
             else:
                 _log.warning("workflow %s was given anew; what primitives changed of it is dropped", name)
 
-    def __getitem__(self, name: str) -> BatchWorkflow:
+    def __getitem__(self, name: str) -> BatchWorkflow | OnlineWorkflow:
         if name not in self._now:
             raise UnknownWorkflowError(workflow=name, known=tuple(sorted(self._now)))
         return self._now[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._now
+
+    def batch(self, name: str, primitive: str) -> BatchWorkflow:
+        """The batch workflow of this name.
+
+        Raises:
+            UnknownWorkflowError: No workflow has this name.
+            InvalidPrimitiveError: It is an online workflow.
+        """
+        workflow = self[name]
+        if not isinstance(workflow, BatchWorkflow):
+            problem = f"{name!r} is an online workflow; this is for batch workflows"
+            raise InvalidPrimitiveError(primitive=primitive, problem=problem)
+        return workflow
 
     def generation(self, name: str) -> int:
         """How often a workflow has changed."""
         return self._generations.get(name, 0)
 
-    async def replace(self, workflow: BatchWorkflow) -> int:
+    async def replace(self, workflow: BatchWorkflow | OnlineWorkflow) -> int:
         """Let a workflow be another from now on: its new generation."""
         name = workflow.name
         generation = self.generation(name) + 1
-        basis = self._given.get(name, workflow)
-        await asyncio.to_thread(self._ledger.keep_definition, basis, generation, workflow)
+        pair = (self._given.get(name, workflow), workflow)
+        await asyncio.to_thread(self._ledger.keep, _PREFIX + name, generation, pair)
         self._now[name], self._generations[name] = workflow, generation
         return generation

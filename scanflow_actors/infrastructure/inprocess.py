@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
-from scanflow_actors.errors import ExecutorFailedError
+from scanflow_actors.errors import ExecutorFailedError, ServiceFailedError, UnknownWorkflowError
+from scanflow_actors.infrastructure.dispatch import Dispatch
 from scanflow_actors.infrastructure.facts import FailureReason
+from scanflow_actors.infrastructure.node import Code, answer
 from scanflow_actors.infrastructure.places import Places
 from scanflow_actors.infrastructure.runs import BatchRuns
+from scanflow_actors.infrastructure.serving import ServiceState
 from scanflow_actors.infrastructure.work import work
+from scanflow_actors.workflows.service import Scaling
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from scanflow_actors.infrastructure.node import Ask
     from scanflow_actors.infrastructure.run import Call
+    from scanflow_actors.workflows.online import OnlineWorkflow
+    from scanflow_actors.workflows.service import Service
+    from scanflow_actors.workflows.traffic import Traffic
 
 
 class InProcessBackend(BatchRuns):
@@ -67,3 +76,83 @@ def timed_out(call: Call) -> ExecutorFailedError:
         message=f"it had not ended after {call.executor.timeout_s:g} s",
         log="",
     )
+
+
+class InProcessServing:
+    """Online workflows in this process: services answer, without replicas, an address or batches.
+
+    ::
+
+        serving = InProcessServing()
+        ...  # given to the infrastructure as `serving`; then, once a workflow is deployed:
+        version, answer = await serving.ask("classifier", image)
+    """
+
+    def __init__(self) -> None:
+        self._fronts: dict[str, Dispatch] = {}
+        self._workflows: dict[tuple[str, int], OnlineWorkflow] = {}
+        self._entries: dict[tuple[str, int], Ask] = {}
+
+    async def ask(self, workflow: str, given: Any, **headers: str) -> tuple[int, Any]:
+        """Ask a workflow as a client would: the version that answered, and its answer.
+
+        Raises:
+            UnknownWorkflowError: It is not deployed.
+            TimeoutError: Its latency bound has passed.
+        """
+        if workflow not in self._fronts:
+            raise UnknownWorkflowError(workflow=workflow, known=tuple(sorted(self._fronts)))
+        front = self._fronts[workflow]
+        version = front.choose(headers)
+        return version, await front.ask(version, given)
+
+    async def apply(self, workflow: OnlineWorkflow) -> None:
+        """Make the services of a version."""
+        try:
+            entry = _graph(workflow)
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            raise ServiceFailedError(workflow=workflow.name, problem=problem) from error
+        self._entries[workflow.name, workflow.version] = entry
+        self._workflows[workflow.name, workflow.version] = workflow
+
+    async def delete(self, workflow: str, version: int) -> None:
+        """Wait until nothing is under way in a version, and drop it."""
+        if workflow in self._fronts:
+            await self._fronts[workflow].drained(version)
+        self._entries.pop((workflow, version), None)
+        self._workflows.pop((workflow, version), None)
+
+    async def route(self, workflow: str, traffic: Traffic, latency_bound_s: float) -> str:
+        """Let requests go by these shares."""
+        asks = {version: self._entries[workflow, version] for version in traffic.versions}
+        self._fronts.setdefault(workflow, Dispatch()).set(traffic, asks, latency_bound_s)
+        return f"inprocess:{workflow}"
+
+    async def close(self, workflow: str) -> None:
+        """Take requests no more."""
+        del self._fronts[workflow]
+
+    async def states(self) -> dict[tuple[str, int], dict[str, ServiceState]]:
+        """As many as were asked for."""
+        return {
+            key: {service.name: _state(service) for service in workflow.services}
+            for key, workflow in self._workflows.items()
+        }
+
+
+def _state(service: Service) -> ServiceState:
+    wanted = service.replicas.least if isinstance(service.replicas, Scaling) else service.replicas
+    return ServiceState(running=wanted, wanted=wanted)
+
+
+def _graph(workflow: OnlineWorkflow) -> Ask:
+    made: dict[str, Ask] = {}
+
+    def make(service: Service) -> Ask:
+        if service.name not in made:
+            fed = {name: make(workflow.service(name)) for name in service.feeds}
+            made[service.name] = functools.partial(answer, service.kind, Code(service), fed)
+        return made[service.name]
+
+    return make(workflow.service(workflow.entry))

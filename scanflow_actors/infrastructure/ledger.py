@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scanflow_actors.primitives import Outcome, Perform
-    from scanflow_actors.workflows.batch import BatchWorkflow
 
 _SCHEMA = """
 create table if not exists primitive (
@@ -27,8 +26,8 @@ create table if not exists primitive (
     reason text not null,
     outcome blob not null
 );
-create table if not exists definition (
-    workflow text primary key,
+create table if not exists kept (
+    name text primary key,
     generation integer not null,
     body blob not null
 );
@@ -65,20 +64,22 @@ class Ledger:
             ),
         )
 
-    def keep_definition(self, basis: BatchWorkflow, generation: int, workflow: BatchWorkflow) -> None:
-        """Write down what primitives have made of a workflow, and of what."""
+    def keep(self, name: str, generation: int, value: Any) -> None:
+        """Write down what something is now, over what it was."""
         self._database.execute(
-            "insert or replace into definition values (?, ?, ?)",
-            (workflow.name, generation, cloudpickle.dumps((basis, workflow))),
+            "insert or replace into kept values (?, ?, ?)", (name, generation, cloudpickle.dumps(value))
         )
 
-    def definitions(self) -> dict[str, tuple[BatchWorkflow, int, BatchWorkflow]]:
-        """What was written down, by name: the basis, the generation, and the workflow."""
-        found = {}
-        for name, generation, body in self._database.execute("select * from definition"):
-            basis, workflow = pickle.loads(body)
-            found[name] = (basis, generation, workflow)
-        return found
+    def drop(self, name: str) -> None:
+        """Forget what was kept under a name."""
+        self._database.execute("delete from kept where name = ?", (name,))
+
+    def kept(self, prefix: str) -> dict[str, tuple[int, Any]]:
+        """What was kept under names with this prefix, by the rest of the name: generation and value."""
+        rows = self._database.execute("select * from kept where name glob ?", (f"{prefix}*",))
+        return {
+            name.removeprefix(prefix): (generation, pickle.loads(body)) for name, generation, body in rows
+        }
 
     def close(self) -> None:
         """Close the database."""

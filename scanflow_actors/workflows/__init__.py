@@ -1,6 +1,23 @@
-"""What runs: batch workflows, each a DAG of executors."""
+"""What runs: batch workflows, each a DAG of executors; online workflows, each a graph of services."""
 
 from scanflow_actors.workflows.batch import BatchWorkflow
 from scanflow_actors.workflows.executor import Affinity, Executor, Resources, Retries, Secret
+from scanflow_actors.workflows.online import OnlineWorkflow
+from scanflow_actors.workflows.service import Kind, Scaling, Service
+from scanflow_actors.workflows.traffic import HeaderRule, Shares, Traffic
 
-__all__ = ["Affinity", "BatchWorkflow", "Executor", "Resources", "Retries", "Secret"]
+__all__ = [
+    "Affinity",
+    "BatchWorkflow",
+    "Executor",
+    "HeaderRule",
+    "Kind",
+    "OnlineWorkflow",
+    "Resources",
+    "Retries",
+    "Scaling",
+    "Secret",
+    "Service",
+    "Shares",
+    "Traffic",
+]

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @pytest_asyncio.fixture(params=["inprocess", "embedded"])
 async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
-    async with opened(tmp_path, _backend(request)) as made:
+    async with opened(tmp_path, _backend(request), Site) as made:
         yield made
 
 
 @pytest_asyncio.fixture
 async def on_ray(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
     request.param = "embedded"
-    async with opened(tmp_path, _backend(request)) as made:
+    async with opened(tmp_path, _backend(request), Site) as made:
         yield made
 
 

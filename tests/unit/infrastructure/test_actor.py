@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest_asyncio.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with opened(tmp_path, InProcessBackend()) as made:
+    async with opened(tmp_path, InProcessBackend(), Site) as made:
         yield made
 
 
@@ -153,7 +153,7 @@ class Faulty(InProcessBackend):
 
 
 async def test_a_fault_of_the_backend_fails_the_primitive_and_not_the_actor(tmp_path: Path) -> None:
-    async with opened(tmp_path, Faulty()) as site:
+    async with opened(tmp_path, Faulty(), Site) as site:
         await site.start(saying(site))
         for _ in range(2):
             outcome = await site.perform(run_of("w", "a"))
