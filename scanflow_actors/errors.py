@@ -14,6 +14,7 @@
     │   ├── NameTakenError             (ValueError)    a living actor has this name
     │   ├── UnhandledMessageError      (TypeError)     the actor has no receiver for this type
     │   ├── RejectError                the actor answers "no"; it is unharmed
+    │   │   └── StrategyFailedError    a strategy cannot decide now; ask again later
     │   ├── NotSerialisableError       (TypeError)     a message that cannot leave its process
     │   ├── HostStartError             no process could be started for an actor
     │   ├── SystemClosedError          the actor system is shutting down
@@ -164,6 +165,10 @@ class RejectError(ActorError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class StrategyFailedError(RejectError):
+    """A strategy could not decide: its sensor or rule failed, or it is paused or quarantined. Try later."""
 
 
 class NotSerialisableError(ActorError, TypeError):

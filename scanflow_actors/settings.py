@@ -87,6 +87,15 @@ class AgentSettings:
     retry_delays_s: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
     """Seconds between tries of an effect whose outcome is unknown. Every try has the same key."""
 
+    failures_allowed: int = 3
+    """Failures in a row before a strategy is quarantined: one may be a network's bad moment."""
+
+    quarantine_s: float = 600.0
+    """Seconds, of the agents' time, of the first quarantine; each that follows at once is twice as long."""
+
+    max_quarantine_s: float = 86_400.0
+    """Seconds, of the agents' time; what was repaired is found to be so within a day."""
+
     sense_timeout_s: float = 60.0
     """Seconds a sensor may take to read its observations."""
 

@@ -1,7 +1,8 @@
 """Agents: actors that own strategies, decide by them, and can say why."""
 
 from scanflow_actors.agents.action import Action, Effect, call, perform, to_agent, to_infrastructure
-from scanflow_actors.agents.agent import Agent, Charge, Concluded, Decided
+from scanflow_actors.agents.agent import Agent
+from scanflow_actors.agents.charge import Charge, Concluded, Decided, Quarantined, Released
 from scanflow_actors.agents.clock import Clock
 from scanflow_actors.agents.condition import (
     at_least,
@@ -37,6 +38,8 @@ __all__ = [
     "Look",
     "Member",
     "Observation",
+    "Quarantined",
+    "Released",
     "Sensor",
     "Sight",
     "Strategy",

@@ -12,6 +12,7 @@ from scanflow_actors.errors import (
     ActorError,
     ActorNotFoundError,
     RejectError,
+    StrategyFailedError,
     UnhandledMessageError,
 )
 from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from scanflow_actors.agents.records import Decision
     from scanflow_actors.settings import AgentSettings
 
+_FINAL = (RejectError, UnhandledMessageError, ActorNotFoundError)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
@@ -32,6 +35,8 @@ class Done:
     is_success: bool
     reason: str
     results: tuple[Any, ...]
+    is_refused: bool = False
+    """By the arbiter: a clear no, which is no failure."""
 
 
 async def carry_out(decision: Decision, ctx: ActorContext, journal: Journal, settings: AgentSettings) -> Done:
@@ -48,7 +53,8 @@ async def carry_out(decision: Decision, ctx: ActorContext, journal: Journal, set
             return Done(is_success=False, reason=str(error), results=tuple(results))
         results.append(result)
         if isinstance(result, Outcome) and not result.is_success:
-            return Done(is_success=False, reason=result.reason, results=tuple(results))
+            is_refused = result.rule is not None
+            return Done(is_success=False, reason=result.reason, results=tuple(results), is_refused=is_refused)
     return Done(is_success=True, reason="", results=tuple(results))
 
 
@@ -85,9 +91,9 @@ async def _insist(errand: _Errand, ctx: ActorContext, journal: Journal) -> Outco
     for delay_s in errand.settings.retry_delays_s:
         try:
             return await errand.ask(ctx)
-        except (RejectError, UnhandledMessageError, ActorNotFoundError):
-            raise  # a clear "no": asking again would not change it
         except ActorError as error:
+            if isinstance(error, _FINAL) and not isinstance(error, StrategyFailedError):
+                raise  # a clear "no": asking again would not change it
             await asyncio.to_thread(journal.attempt, errand.decision, str(error))
             await asyncio.sleep(delay_s)
     return await errand.ask(ctx)

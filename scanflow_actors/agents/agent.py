@@ -2,73 +2,39 @@
 
 At each event it senses, judges and decides; the decision is journalled together with the watermark and
 only then acted on, beside the mailbox, until its outcome is known. After a crash the agent takes up what
-was decided and not concluded, under the same keys.
+was decided and not concluded, under the same keys. A strategy that keeps failing is quarantined; the rest
+of the agent goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
-from scanflow_actors.actors.actor import Actor, receive
+from scanflow_actors.actors.actor import receive
 from scanflow_actors.actors.context import ActorContext
-from scanflow_actors.agents.act import carry_out
-from scanflow_actors.agents.clock import Clock
-from scanflow_actors.agents.constraint import Look, Verdict
+from scanflow_actors.agents.acting import Acting
+from scanflow_actors.agents.charge import Charge, Decided
+from scanflow_actors.agents.control import (
+    AgentStatus,
+    Pause,
+    Release,
+    Resume,
+    ShowStatus,
+    StrategyStatus,
+    Update,
+)
 from scanflow_actors.agents.journal import Journal
-from scanflow_actors.agents.records import CALLS_KEPT, Decision, Memory
-from scanflow_actors.agents.sensor import Observation, Sight
+from scanflow_actors.agents.looking import Looked, Occasion, look
+from scanflow_actors.agents.memories import last_fire, recall
+from scanflow_actors.agents.quarantine import is_quarantined
+from scanflow_actors.agents.records import CALLS_KEPT, Memory, Mind
 from scanflow_actors.agents.strategy import Accepted, Call, Strategy, decorated, waits_for
-from scanflow_actors.artifacts.knowledge import KnowledgeBase, KnowledgeSettings
-from scanflow_actors.errors import RejectError
-from scanflow_actors.settings import AgentSettings
+from scanflow_actors.artifacts.knowledge import KnowledgeBase
+from scanflow_actors.errors import RejectError, StrategyFailedError
 from scanflow_actors.triggers import Received, Tick, due
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from scanflow_actors.actors.ref import ActorRef
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
-    """What an agent is given by its team."""
-
-    name: str
-    journal: Path
-    clock: Clock = field(default_factory=Clock)
-    knowledge: KnowledgeSettings | None = None
-    observer: ActorRef | None = None
-    """Gets a `Decided` for each decision and a `Concluded` for each outcome."""
-    settings: AgentSettings = field(default_factory=AgentSettings)
-    strategies: tuple[Strategy, ...] = ()
-    """Given to it beside its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """Fact: a strategy has judged."""
-
-    decision: str
-    agent: str
-    strategy: str
-    at: str
-    holds: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concluded:
-    """Fact: the effects of a decision have been carried out, or have failed for good."""
-
-    decision: str
-    agent: str
-    strategy: str
-    is_success: bool
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +42,16 @@ class _Wake:
     strategy: str
 
 
-class Agent(Actor):
+class Agent(Acting):
     """Derive from it and list `strategies`, set them in the constructor, or mark methods with `strategy`."""
 
     strategies: tuple[Strategy, ...] = ()
+    belief: Any = None
+    """At first; afterwards what the strategies have learnt, snapshotted with each decision."""
 
     def __init__(self, charge: Charge) -> None:
-        self.charge = charge
-        self._acting: dict[str, asyncio.Lock] = {}
-        self._opened = ExitStack()
+        super().__init__(charge)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
 
     async def on_start(self, ctx: ActorContext) -> None:
         """Open the journal, take up what was not concluded, and set the first timers."""
@@ -93,10 +60,9 @@ class Agent(Actor):
         self._knowledge: KnowledgeBase | None = None
         if self.charge.knowledge is not None:
             self._knowledge = await asyncio.to_thread(KnowledgeBase, self.charge.knowledge)
-        self._strategies = {strategy.name: strategy for strategy in self.all_strategies()}
-        self._memories = await asyncio.to_thread(self._recall)
-        for strategy in self._strategies.values():
-            self._schedule(strategy, ctx)
+        mind = await asyncio.to_thread(self._journal.mind, self.charge.name)
+        self._mind = mind or Mind(belief=self.belief)
+        await self._take_up(self.all_strategies(), ctx)
         for decision in await asyncio.to_thread(self._journal.pending, self.charge.name):
             self._act(decision, ctx)
 
@@ -113,6 +79,12 @@ class Agent(Actor):
         """Open the journal that the team shares; called in a thread, at each start."""
         return Journal(self.charge.journal)
 
+    async def _take_up(self, strategies: tuple[Strategy, ...], ctx: ActorContext) -> None:
+        self._strategies = {strategy.name: strategy for strategy in strategies}
+        agent, now = self.charge.name, self.charge.clock.now()
+        self._memories = await asyncio.to_thread(recall, self._journal, agent, self._strategies, now)
+        self._schedule_all(ctx)
+
     # ------------------------------------------------------------------ events
 
     @receive
@@ -122,6 +94,8 @@ class Agent(Actor):
         fired = [strategy for strategy in self._strategies.values() if waits_for(strategy.when, kind)]
         if not fired:
             raise RejectError(f"{self.charge.name} has no strategy that waits for {kind.__name__}")
+        if self._mind.is_paused:
+            raise StrategyFailedError(f"{self.charge.name} is paused; resume it, or ask later")
         answers = [await self._take(call, strategy, ctx) for strategy in fired]
         return Accepted(is_new=any(answers))
 
@@ -130,7 +104,10 @@ class Agent(Actor):
         memory = self._memories[strategy.name]
         if call.key in memory.calls:
             return False
-        event = Received(message_type=type(call.message), instant=self.charge.clock.now())
+        now = self.charge.clock.now()
+        if is_quarantined(memory, now):
+            raise StrategyFailedError(f"{strategy.name} is quarantined until {memory.quarantined_until}")
+        event = Received(message_type=type(call.message), instant=now)
         state, fires = strategy.when.step(memory.trigger_state, event)
         calls = (*memory.calls, call.key)[-CALLS_KEPT:]
         memory = replace(memory, trigger_state=state, calls=calls)
@@ -142,14 +119,25 @@ class Agent(Actor):
     @receive
     async def _woken(self, wake: _Wake, ctx: ActorContext) -> None:
         """Deal with the instants of a strategy that have come, then wait for the next."""
-        strategy = self._strategies[wake.strategy]
-        memory = self._memories[strategy.name]
+        strategy = self._strategies.get(wake.strategy)
+        if strategy is None or self._mind.is_paused:
+            return
+        try:
+            await self._deal_with_instants(strategy, ctx)
+        except StrategyFailedError:
+            delays_s = self.charge.settings.retry_delays_s
+            failures = self._memories[strategy.name].failures
+            self._schedule(strategy, ctx, pause_s=delays_s[min(failures, len(delays_s)) - 1])
+        else:
+            self._schedule(strategy, ctx)
+
+    async def _deal_with_instants(self, strategy: Strategy, ctx: ActorContext) -> None:
+        memory, now = self._memories[strategy.name], self.charge.clock.now()
+        if is_quarantined(memory, now):
+            return
+        late_s = strategy.max_lateness_s
         todo = due(
-            strategy.when,
-            last=_last_fire(memory),
-            now=self.charge.clock.now(),
-            misfire=strategy.misfire,
-            max_lateness_s=strategy.max_lateness_s,
+            strategy.when, last=last_fire(memory), now=now, misfire=strategy.misfire, max_lateness_s=late_s
         )
         state = strategy.when.skip(memory.trigger_state, todo.since)
         memory = replace(memory, trigger_state=state, last_fire=todo.until.isoformat())
@@ -160,128 +148,129 @@ class Agent(Actor):
                 await self._decide(strategy, memory, ctx, event_id=instant.isoformat(), call=None)
                 memory = self._memories[strategy.name]
         await self._remember(strategy, memory)
-        self._schedule(strategy, ctx)
 
-    def _schedule(self, strategy: Strategy, ctx: ActorContext) -> None:
-        instant = strategy.when.next_fire(_last_fire(self._memories[strategy.name]))
+    def _schedule_all(self, ctx: ActorContext) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        for strategy in self._strategies.values():
+            self._schedule(strategy, ctx)
+
+    def _schedule(self, strategy: Strategy, ctx: ActorContext, *, pause_s: float = 0.0) -> None:
+        instant = self._next_fire(strategy)
         if instant is not None:
-            ctx.after(self.charge.clock.wait_s(instant), _Wake(strategy.name))
+            wait_s = max(pause_s, self.charge.clock.wait_s(instant))
+            self._timers[strategy.name] = ctx.after(wait_s, _Wake(strategy.name))
+
+    def _next_fire(self, strategy: Strategy) -> datetime | None:
+        memory = self._memories[strategy.name]
+        instant = strategy.when.next_fire(last_fire(memory))
+        if instant is None or memory.quarantined_until is None:
+            return instant
+        return max(instant, datetime.fromisoformat(memory.quarantined_until))
 
     # ------------------------------------------------------------------ deciding
 
     async def _decide(
         self, strategy: Strategy, memory: Memory, ctx: ActorContext, *, event_id: str, call: Call | None
     ) -> bool:
-        """Sense, judge, journal, and start to act; False when this event was decided before."""
+        """Look, journal, and start to act; False when this event was decided before."""
         decision_id = f"{self.charge.name}/{strategy.name}/{event_id}"
         if await asyncio.to_thread(self._journal.knows, decision_id):
             return False
-        seen = await self._sense(strategy, memory, call)
-        verdict = Verdict(holds=False, reason="nothing new")
-        if not seen.is_nothing:
-            look = Look(state=seen.state, now=self.charge.clock.now(), memory=memory.verdict)
-            verdict = strategy.given.judge(look)
-            memory = replace(memory, verdict=verdict.memory)
-        if verdict.holds or not strategy.sense.accumulates:
-            memory = replace(memory, watermark=seen.watermark)
-        if seen.is_nothing:
-            await self._remember(strategy, memory)
-            return True
-        decision = Decision(
-            id=decision_id,
+        occasion = Occasion(
+            decision=decision_id,
             agent=self.charge.name,
-            strategy=strategy.name,
-            cause=None if call is None else call.cause,
-            trace=decision_id if call is None else call.trace,
-            at=self.charge.clock.now().isoformat(timespec="seconds"),
-            holds=verdict.holds,
-            reason=verdict.reason,
-            state=seen.state,
-            effects=strategy.then.effects(seen.state) if verdict.holds else (),
-            priority=strategy.priority,
-            lease_s=strategy.lease_s,
+            now=self.charge.clock.now(),
+            call=call,
+            knowledge=self._knowledge,
+            belief=self._mind.belief,
+            sense_timeout_s=self.charge.settings.sense_timeout_s,
         )
-        is_new = await asyncio.to_thread(self._journal.commit, decision, memory)
-        self._memories[strategy.name] = memory
+        try:
+            looked = await look(strategy, memory, occasion)
+        except StrategyFailedError as error:
+            await self._failed(strategy, decision_id, str(error))
+            raise
+        return await self._commit(strategy, looked, ctx)
+
+    async def _commit(self, strategy: Strategy, looked: Looked, ctx: ActorContext) -> bool:
+        decision = looked.decision
+        if decision is None:
+            await self._remember(strategy, looked.memory)
+            return True
+        mind = replace(self._mind, belief=looked.belief) if strategy.learns is not None else None
+        is_new = await asyncio.to_thread(self._journal.commit, decision, looked.memory, mind)
+        self._memories[strategy.name] = looked.memory
+        self._mind = mind or self._mind
         if is_new:
-            self._tell_decided(decision)
+            self._tell(
+                Decided(
+                    decision=decision.id,
+                    agent=decision.agent,
+                    strategy=decision.strategy,
+                    at=decision.at,
+                    holds=decision.holds,
+                    reason=decision.reason,
+                )
+            )
             if decision.effects:
                 self._act(decision, ctx)
+            else:
+                await self._worked(strategy)
         return is_new
 
-    async def _sense(self, strategy: Strategy, memory: Memory, call: Call | None) -> Observation:
-        sight = Sight(
-            now=self.charge.clock.now(),
-            watermark=memory.watermark,
-            message=None if call is None else call.message,
-            knowledge=self._knowledge,
-        )
-        async with asyncio.timeout(self.charge.settings.sense_timeout_s):
-            return await asyncio.to_thread(strategy.sense.read, sight)
+    # ------------------------------------------------------------------ what people and teams ask
 
-    def _recall(self) -> dict[str, Memory]:
-        """What each strategy remembers; those that are new start now, which is written down."""
-        agent, now = self.charge.name, self.charge.clock.now()
-        memories = {name: self._journal.memory(agent, name) for name in self._strategies}
-        new = {
-            name: Memory(
-                trigger_state=self._strategies[name].when.initial_state(now), last_fire=now.isoformat()
-            )
-            for name, memory in memories.items()
-            if memory.last_fire is None
-        }
-        self._journal.remember(agent, new)
-        return memories | new
+    @receive
+    async def _pause(self, _message: Pause) -> None:
+        await self._resolve(is_paused=True)
+
+    @receive
+    async def _resume(self, _message: Resume, ctx: ActorContext) -> None:
+        await self._resolve(is_paused=False)
+        self._schedule_all(ctx)
+
+    async def _resolve(self, *, is_paused: bool) -> None:
+        mind = replace(self._mind, is_paused=is_paused)
+        await asyncio.to_thread(self._journal.resolve, self.charge.name, mind)
+        self._mind = mind
+
+    @receive
+    async def _update(self, message: Update, ctx: ActorContext) -> None:
+        """Have other strategies from now on; what is remembered is handed on by name."""
+        self.charge = replace(self.charge, strategies=message.strategies)
+        await self._take_up(type(self)(self.charge, *message.args).all_strategies(), ctx)
+
+    @receive
+    async def _release(self, message: Release, ctx: ActorContext) -> None:
+        strategy = self._strategies.get(message.strategy)
+        if strategy is None:
+            known = ", ".join(self._strategies)
+            raise RejectError(f"{self.charge.name} has no strategy {message.strategy!r}; it has {known}")
+        await self._worked(strategy)
+        self._schedule_all(ctx)
+
+    @receive
+    def _show_status(self, _message: ShowStatus) -> AgentStatus:
+        return AgentStatus(
+            name=self.charge.name,
+            is_paused=self._mind.is_paused,
+            belief=self._mind.belief,
+            acting=self._acting,
+            strategies=tuple(self._status_of(strategy) for strategy in self._strategies.values()),
+        )
+
+    def _status_of(self, strategy: Strategy) -> StrategyStatus:
+        memory, instant = self._memories[strategy.name], self._next_fire(strategy)
+        return StrategyStatus(
+            name=strategy.name,
+            watermark=memory.watermark,
+            failures=memory.failures,
+            quarantined_until=memory.quarantined_until,
+            next_fire=None if instant is None else instant.isoformat(),
+        )
 
     async def _remember(self, strategy: Strategy, memory: Memory) -> None:
         if memory != self._memories[strategy.name]:
             await asyncio.to_thread(self._journal.remember, self.charge.name, {strategy.name: memory})
             self._memories[strategy.name] = memory
-
-    # ------------------------------------------------------------------ acting
-
-    def _act(self, decision: Decision, ctx: ActorContext) -> None:
-        ctx.run(self._carry_out(decision, ctx), name=decision.strategy)
-
-    async def _carry_out(self, decision: Decision, ctx: ActorContext) -> None:
-        """Carry out the effects of a decision; those of one strategy go one after the other."""
-        async with self._acting.setdefault(decision.strategy, asyncio.Lock()):
-            done = await carry_out(decision, ctx, self._journal, self.charge.settings)
-            await asyncio.to_thread(
-                self._journal.conclude,
-                decision,
-                is_success=done.is_success,
-                reason=done.reason,
-                results=done.results,
-            )
-        self._tell(
-            Concluded(
-                decision=decision.id,
-                agent=decision.agent,
-                strategy=decision.strategy,
-                is_success=done.is_success,
-                reason=done.reason,
-            )
-        )
-
-    def _tell_decided(self, decision: Decision) -> None:
-        self._tell(
-            Decided(
-                decision=decision.id,
-                agent=decision.agent,
-                strategy=decision.strategy,
-                at=decision.at,
-                holds=decision.holds,
-                reason=decision.reason,
-            )
-        )
-
-    def _tell(self, fact: Decided | Concluded) -> None:
-        if self.charge.observer is not None:
-            self.charge.observer.tell(fact)
-
-
-def _last_fire(memory: Memory) -> datetime:
-    if memory.last_fire is None:
-        raise AssertionError("a strategy's memory is filled in on start")
-    return datetime.fromisoformat(memory.last_fire)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scanflow_actors.agents.agent import Agent, Charge
+from scanflow_actors.agents.agent import Agent
 
 if TYPE_CHECKING:
+    from scanflow_actors.agents.charge import Charge
     from scanflow_actors.agents.strategy import Strategy
 
 

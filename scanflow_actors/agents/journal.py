@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from scanflow_actors.agents.plain import plain
-from scanflow_actors.agents.records import Decision, Entry, Memory
+from scanflow_actors.agents.records import Decision, Entry, Memory, Mind
 from scanflow_actors.errors import JournalError
 from scanflow_actors.infrastructure.database import open_database
 
@@ -44,7 +44,7 @@ create table if not exists entry (
     reason text not null,
     body text not null
 );
-create unique index if not exists entry_once on entry (decision, kind) where kind != 'attempt';
+create unique index if not exists entry_once on entry (decision, kind) where kind in ('decision', 'outcome');
 create index if not exists entry_trace on entry (trace);
 create table if not exists memory (
     agent text not null,
@@ -58,6 +58,9 @@ create table if not exists pending (
     body blob not null
 );
 """
+
+MIND = ""
+"""Stands for the strategy where the memory is the agent's own."""
 
 _ENTRIES = """
 select * from entry
@@ -84,8 +87,8 @@ class Journal:
 
     # ------------------------------------------------------------------ writing
 
-    def commit(self, decision: Decision, memory: Memory | None) -> bool:
-        """Write a decision, what its strategy remembers, and its effects, all or nothing.
+    def commit(self, decision: Decision, memory: Memory | None, mind: Mind | None = None) -> bool:
+        """Write a decision, what its strategy and its agent remember, and its effects, all or nothing.
 
         Returns:
             False when the decision is in the journal already; nothing is written then.
@@ -100,6 +103,8 @@ class Journal:
             self._append("decision", decision, decision.holds, decision.reason, body)
             if memory is not None:
                 self._remember(decision.agent, decision.strategy, memory)
+            if mind is not None:
+                self._remember(decision.agent, MIND, mind)
             if decision.effects:
                 database.execute(
                     "insert into pending values (?, ?, ?)",
@@ -112,6 +117,17 @@ class Journal:
         with self._transaction():
             for strategy, memory in memories.items():
                 self._remember(agent, strategy, memory)
+
+    def resolve(self, agent: str, mind: Mind) -> None:
+        """Write what an agent remembers."""
+        with self._transaction():
+            self._remember(agent, MIND, mind)
+
+    def note(self, kind: str, decision: Decision, memory: Memory) -> None:
+        """Write that a strategy failed, is quarantined or released, with what it remembers."""
+        with self._transaction():
+            self._append(kind, decision, None, decision.reason, None)
+            self._remember(decision.agent, decision.strategy, memory)
 
     def attempt(self, decision: Decision, reason: str) -> None:
         """Write that an effect was tried in vain and will be tried again."""
@@ -133,6 +149,12 @@ class Journal:
             return Memory()
         memory: Memory = pickle.loads(row[0])
         return memory
+
+    def mind(self, agent: str) -> Mind | None:
+        """What an agent remembers; None when it is new."""
+        row = self._one("select body from memory where agent = ? and strategy = ?", agent, MIND)
+        mind: Mind | None = None if row is None else pickle.loads(row[0])
+        return mind
 
     def knows(self, decision: str) -> bool:
         """Whether this decision has been made."""
@@ -203,7 +225,7 @@ class Journal:
             ),
         )
 
-    def _remember(self, agent: str, strategy: str, memory: Memory) -> None:
+    def _remember(self, agent: str, strategy: str, memory: Memory | Mind) -> None:
         self._database.execute(
             "insert into memory values (?, ?, ?)"
             " on conflict (agent, strategy) do update set body = excluded.body",

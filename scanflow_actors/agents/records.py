@@ -43,6 +43,14 @@ class Memory:
     """The last instant dealt with, ISO 8601."""
     verdict: Any = None
     """What its constraint remembers."""
+    shape: str = ""
+    """Of its trigger and constraint, without their numbers; what is remembered is of use to it only."""
+    failures: int = 0
+    """In a row, up to now."""
+    quarantines: int = 0
+    """In a row, up to now."""
+    quarantined_until: str | None = None
+    """ISO 8601; None when it is not quarantined."""
     calls: tuple[str, ...] = ()
     """Keys of the latest calls that were taken: one that is repeated is no event."""
 
@@ -53,7 +61,8 @@ class Entry:
 
     seq: int
     kind: str
-    """``decision``, ``attempt`` (an effect was tried in vain) or ``outcome``."""
+    """``decision``, ``attempt`` (an effect was tried in vain), ``outcome``, ``failure`` (a strategy could not
+    decide), ``quarantine`` or ``release``."""
     decision: str
     cause: str | None
     trace: str
@@ -65,3 +74,11 @@ class Entry:
     reason: str
     body: Any
     """State and effects of a decision, or the results of an outcome, as plain JSON values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mind:
+    """What an agent remembers, beside what its strategies do."""
+
+    belief: Any = None
+    is_paused: bool = False

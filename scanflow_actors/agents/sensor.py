@@ -27,6 +27,8 @@ class Sight:
     message: Any
     """The message that fired the strategy, or None."""
     knowledge: KnowledgeBase | None
+    belief: Any = None
+    """The agent's, as its last decision left it."""
 
     def require_knowledge(self) -> KnowledgeBase:
         """The knowledge base.
@@ -62,6 +64,8 @@ class Sensor:
     read: Callable[[Sight], Observation]
     """May block: it is called in a thread."""
     accumulates: bool = True
+    is_quick: bool = False
+    """It reads memory only and never blocks: it is called at once, without a thread."""
     gives: type | None = None
     """Class of its states, where it is known: constraints and actions are checked against its fields."""
 
@@ -110,5 +114,5 @@ def _read_message(sight: Sight) -> Observation:
     return Observation(state=sight.message)
 
 
-MESSAGE = Sensor(read=_read_message, accumulates=False)
+MESSAGE = Sensor(read=_read_message, accumulates=False, is_quick=True)
 """The state is the message itself."""

@@ -41,6 +41,8 @@ class Strategy:
     """Of its claims on what it changes: a higher one is not disturbed by a lower."""
     lease_s: float = 0.0
     """Seconds of the agents' time for which its decisions are to stand; see `Arbiter`."""
+    learns: Callable[[Any, Any], Any] | None = None
+    """From the agent's belief and the state to the belief afterwards: pure, committed with the decision."""
 
     @property
     def message_types(self) -> tuple[type, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scanflow_actors.actors.supervision import Backoff, Restart, RestartStrategy
-from scanflow_actors.agents.agent import Agent, Charge
+from scanflow_actors.agents.charge import Charge
 from scanflow_actors.agents.clock import Clock
+from scanflow_actors.agents.control import AgentStatus, Pause, Resume, ShowStatus, Update
 from scanflow_actors.agents.journal import Journal
 from scanflow_actors.agents.sensor import MESSAGE
 from scanflow_actors.agents.strategy import Strategy, awaited, waits_for
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.ref import ActorRef
+    from scanflow_actors.agents.agent import Agent
     from scanflow_actors.artifacts.knowledge import KnowledgeSettings
 
 RESTART = RestartStrategy(
@@ -39,6 +41,13 @@ class Spawner(Protocol):
         self, actor: type[Actor], *args: Any, name: str, restart: RestartStrategy | None = None
     ) -> ActorRef:
         """Start a top-level actor."""
+
+
+class Finder(Protocol):
+    """What a running team is reached by."""
+
+    def find(self, name: str) -> ActorRef:
+        """Address the top-level actor of this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +161,45 @@ class Team:
             observer=self.observer,
             settings=self.settings,
         )
+
+    async def pause(self, system: Finder) -> None:
+        """Have all agents decide nothing more until `resume`, also after a restart."""
+        await self._ask_all(system, Pause())
+
+    async def resume(self, system: Finder) -> None:
+        """Let all agents go on."""
+        await self._ask_all(system, Resume())
+
+    async def drain(self, system: Finder, *, timeout_s: float) -> bool:
+        """Pause, and wait until everything that was decided has been carried out.
+
+        Returns:
+            Whether nothing is pending.
+        """
+        await self.pause(system)
+        return await self.settled(timeout_s=timeout_s)
+
+    async def update(self, system: Finder, other: Team) -> None:
+        """Have the running agents act by another team's strategies, without a restart.
+
+        What strategies of the same name remember is kept.
+
+        Raises:
+            InvalidTeamError: It has other agents, or a strategy that cannot work; nothing was changed.
+        """
+        if {n: m.agent for n, m in other.members.items()} != {n: m.agent for n, m in self.members.items()}:
+            raise InvalidTeamError(place="team", problem="it has other agents; stop this team and start that")
+        await asyncio.to_thread(other.check)
+        for name, member in other.members.items():
+            update = Update(args=member.args, strategies=member.strategies)
+            await system.find(name).ask(update)
+
+    async def status(self, system: Finder) -> tuple[AgentStatus, ...]:
+        """How all agents are."""
+        return tuple([await system.find(name).ask(ShowStatus()) for name in self.members])
+
+    async def _ask_all(self, system: Finder, message: Pause | Resume) -> None:
+        await asyncio.gather(*(system.find(name).ask(message) for name in self.members))
 
     async def settled(self, *, timeout_s: float) -> bool:
         """Wait until every decision has been concluded.

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from scanflow_actors.agents import templates
 from scanflow_actors.agents.agent import Agent  # noqa: TC001 - pydantic and get_type_hints look here
+from scanflow_actors.agents.charge import Charge
 from scanflow_actors.agents.clock import Clock
 from scanflow_actors.agents.declared import Declared
 from scanflow_actors.agents.spec import SpecReader, imported, name_of, strategy_to_spec
@@ -143,7 +144,8 @@ def _member(spec: _AgentSpec, reader: SpecReader, place: str) -> Member:
 
 def config_type(kind: type[Agent]) -> type | None:
     """The class of what an agent's constructor takes after the charge, or None when it takes nothing."""
-    hints = [hint for name, hint in get_type_hints(kind.__init__).items() if name not in {"charge", "return"}]
+    known = get_type_hints(kind.__init__, localns={"Charge": Charge})
+    hints = [hint for name, hint in known.items() if name not in {"charge", "return"}]
     return hints[0] if hints else None
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scanflow_actors.agents.action import perform
-from scanflow_actors.agents.agent import Agent, Charge
+from scanflow_actors.agents.agent import Agent
 from scanflow_actors.agents.strategy import Strategy
 from scanflow_actors.agents.templates.messages import CheckPredictions
 from scanflow_actors.primitives import RunWorkflow
 from scanflow_actors.triggers import on
+
+if TYPE_CHECKING:
+    from scanflow_actors.agents.charge import Charge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

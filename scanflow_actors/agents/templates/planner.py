@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scanflow_actors.agents.action import call, perform
-from scanflow_actors.agents.agent import Agent, Charge
+from scanflow_actors.agents.agent import Agent
 from scanflow_actors.agents.condition import at_least, exceeds
 from scanflow_actors.agents.sensor import Observation, Sensor, Sight, new_runs
 from scanflow_actors.agents.strategy import Strategy
 from scanflow_actors.agents.templates.messages import HOURLY, ChangeModel
 from scanflow_actors.primitives import RunWorkflow
 from scanflow_actors.triggers import Trigger  # noqa: TC001 - read when a file gives it
+
+if TYPE_CHECKING:
+    from scanflow_actors.agents.charge import Charge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from scanflow_actors.agents import (
     Journal,
     Member,
     Observation,
+    Quarantined,
+    Released,
     Sensor,
     Sight,
     Strategy,
@@ -149,11 +151,11 @@ class World:
 class Witness(Actor):
     """Hears of every decision and outcome."""
 
-    def __init__(self, facts: list[Decided | Concluded]) -> None:
+    def __init__(self, facts: list[Any]) -> None:
         self.facts = facts
 
     @receive
-    def hear(self, fact: Decided | Concluded) -> None:
+    def hear(self, fact: Decided | Concluded | Quarantined | Released) -> None:
         self.facts.append(fact)
 
 

@@ -1,0 +1,128 @@
+"""The half of an agent that carries out what was decided, and keeps count of what fails."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scanflow_actors.actors.actor import Actor, receive
+from scanflow_actors.agents.act import carry_out
+from scanflow_actors.agents.charge import AgentFact, Charge, Concluded, Quarantined, Released
+from scanflow_actors.agents.journal import Journal
+from scanflow_actors.agents.quarantine import after_failure, after_success
+from scanflow_actors.agents.records import Decision, Memory
+
+if TYPE_CHECKING:
+    from scanflow_actors.actors.context import ActorContext
+    from scanflow_actors.agents.strategy import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """To oneself: the effects of a decision were carried out, or failed for good."""
+
+    decision: Decision
+    is_failure: bool
+    reason: str
+
+
+class Acting(Actor):
+    """What `Agent` stands on."""
+
+    _journal: Journal
+    _memories: dict[str, Memory]
+
+    def __init__(self, charge: Charge) -> None:
+        self.charge = charge
+        self._strategies: dict[str, Strategy] = {}
+        self._opened = ExitStack()
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._acting = 0
+
+    def _act(self, decision: Decision, ctx: ActorContext) -> None:
+        ctx.run(self._carry_out(decision, ctx), name=decision.strategy)
+
+    async def _carry_out(self, decision: Decision, ctx: ActorContext) -> None:
+        """Carry out the effects of a decision; those of one strategy go one after the other."""
+        self._acting += 1
+        try:
+            async with self._turns.setdefault(decision.strategy, asyncio.Lock()):
+                done = await carry_out(decision, ctx, self._journal, self.charge.settings)
+                await asyncio.to_thread(
+                    self._journal.conclude,
+                    decision,
+                    is_success=done.is_success,
+                    reason=done.reason,
+                    results=done.results,
+                )
+        finally:
+            self._acting -= 1
+        self._tell(
+            Concluded(
+                decision=decision.id,
+                agent=decision.agent,
+                strategy=decision.strategy,
+                is_success=done.is_success,
+                reason=done.reason,
+            )
+        )
+        is_failure = not done.is_success and not done.is_refused
+        ctx.self_ref.tell(Ended(decision, is_failure, done.reason))
+
+    @receive
+    async def _ended(self, ended: Ended) -> None:
+        """Count what came of a decision: in the mailbox, so that no step of the strategy is lost."""
+        strategy = self._strategies.get(ended.decision.strategy)
+        if strategy is None:
+            return
+        if ended.is_failure:
+            await self._failed(strategy, ended.decision.id, ended.reason)
+        else:
+            await self._worked(strategy)
+
+    async def _failed(self, strategy: Strategy, decision: str, reason: str) -> None:
+        """Write down a failure; too many in a row put the strategy into quarantine."""
+        before = self._memories[strategy.name]
+        memory = after_failure(before, self.charge.clock.now(), self.charge.settings)
+        await self._note("failure", strategy, decision, reason, memory)
+        if memory.quarantined_until is not None and memory.quarantined_until != before.quarantined_until:
+            until = memory.quarantined_until
+            words = f"failed {memory.failures} times in a row, and is looked at again at {until}: {reason}"
+            await self._note("quarantine", strategy, decision, words, memory)
+            name = self.charge.name
+            self._tell(Quarantined(agent=name, strategy=strategy.name, until=until, reason=reason))
+
+    async def _worked(self, strategy: Strategy) -> None:
+        """Forget the failures before; a quarantine is over."""
+        before = self._memories[strategy.name]
+        memory = after_success(before)
+        if memory == before:
+            return
+        if before.quarantined_until is not None:
+            await self._note("release", strategy, f"{self.charge.name}/{strategy.name}", "it works", memory)
+            self._tell(Released(agent=self.charge.name, strategy=strategy.name))
+        else:
+            await asyncio.to_thread(self._journal.remember, self.charge.name, {strategy.name: memory})
+            self._memories[strategy.name] = memory
+
+    async def _note(self, kind: str, strategy: Strategy, decision: str, reason: str, memory: Memory) -> None:
+        note = Decision(
+            id=decision,
+            agent=self.charge.name,
+            strategy=strategy.name,
+            cause=None,
+            trace=decision,
+            at=self.charge.clock.now().isoformat(timespec="seconds"),
+            holds=False,
+            reason=reason,
+            state=None,
+            effects=(),
+        )
+        await asyncio.to_thread(self._journal.note, kind, note, memory)
+        self._memories[strategy.name] = memory
+
+    def _tell(self, fact: AgentFact) -> None:
+        if self.charge.observer is not None:
+            self.charge.observer.tell(fact)
