@@ -30,7 +30,10 @@ class PaperCarrier:
     def carry(self, number: int, entries: list[Entry]) -> None:
         self._try(number, pack(entries))
 
-    def close(self) -> None:
+    def acknowledged(self, expected: int) -> None:
+        assert expected >= 0
+
+    async def close(self) -> None:
         self._is_open = False
 
     def _try(self, number: int, frame: bytes) -> None:

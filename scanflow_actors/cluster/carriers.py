@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ray.exceptions import ActorDiedError
 
 from scanflow_actors.cluster.directory import CONTROLLER
-from scanflow_actors.cluster.wire import Entry, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,15 +42,12 @@ class RayCarrier:
         self._loop = asyncio.get_running_loop()
         self._is_open = True
 
-    def carry(self, number: int, entries: list[Entry]) -> None:
-        """Send a frame, again and again until it has arrived or the host has died."""
-        self._carry(number, pack(entries))
-
     def close(self) -> None:
         """Send nothing any more."""
         self._is_open = False
 
-    def _carry(self, number: int, frame: bytes) -> None:
+    def send(self, number: int, frame: bytes) -> None:
+        """Send a frame, again and again until it has arrived or the host has died."""
         if not self._is_open:
             return
         call: Any = self._handle.deliver.remote(self._node.host, number, frame)
@@ -65,7 +61,7 @@ class RayCarrier:
             self._node.links.acknowledged(self._host, outcome.result())
         elif not isinstance(error, ActorDiedError):  # lost on the way: the receiver drops repetitions
             _log.warning("frame %d to %s is sent again: %s", number, self._host, error)
-            self._loop.call_later(RETRY_S, self._carry, number, frame)
+            self._loop.call_later(RETRY_S, self.send, number, frame)
 
 
 class Outbox:
@@ -78,9 +74,8 @@ class Outbox:
         self._changed = threading.Condition()
         self._closed = False
 
-    def carry(self, number: int, entries: list[Entry]) -> None:
+    def send(self, number: int, frame: bytes) -> None:
         """Lay a frame out."""
-        frame = pack(entries)
         with self._changed:
             self._frames.append((number, frame))
             self._changed.notify()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +18,11 @@ from scanflow_actors.actors.supervision import RestartLog
 from scanflow_actors.cluster.carriers import RayCarrier
 from scanflow_actors.cluster.directory import CONTROLLER
 from scanflow_actors.cluster.hosts import Hosts
+from scanflow_actors.cluster.inbox import Inbox
 from scanflow_actors.cluster.node import Node
 from scanflow_actors.cluster.placement import Dedicated, Local, Placement, Pooled
+from scanflow_actors.cluster.stream import StreamServer
+from scanflow_actors.cluster.switch import Streams, Switch
 from scanflow_actors.cluster.wire import Ended, Gone, HostDown, HostUp, News, Settled
 from scanflow_actors.errors import (
     ActorError,
@@ -59,13 +65,33 @@ class Controller:
 
     def __init__(self, uid: str, settings: Settings) -> None:
         self.residents: dict[str, Resident] = {}
-        self.node = Node(uid, CONTROLLER, settings, RayCarrier)
+        self._streams = self._make_streams() if settings.ray.streams else None
+        self.node = Node(uid, CONTROLLER, settings, self._connect)
         self.node.on_ended = self._on_ended
-        self.hosts = Hosts(uid, settings, self)
+        loop, window = self.node.system.loop, settings.ray.link_window
+        self._inbox = Inbox(loop, self.node.receive, window=window)
+        self.hosts = Hosts(uid, settings, self, inbox=self._inbox, streams=self._streams)
+        self._server: StreamServer | None = None
         self._settings = settings
         self._pools: dict[str, asyncio.Task[Host]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
+
+    def _make_streams(self) -> Streams:
+        folder = tempfile.mkdtemp(prefix="scanflow-")  # only this user may enter it
+        return Streams(folder=folder, secret=os.urandom(32))
+
+    def _connect(self, node: Node, host: str, handle: Any) -> Switch:
+        slow = RayCarrier(node, host, handle)
+        return Switch(node.links, host, slow, streams=self._streams, own=CONTROLLER)
+
+    async def open(self) -> None:
+        """Listen for the hosts, and start those that stand by."""
+        if self._streams is not None:
+            path, secret = self._streams.path(CONTROLLER), self._streams.secret
+            self._server = StreamServer(path, secret, self._inbox.take_here)
+            await self._server.open()
+        self.hosts.refill()
 
     # ------------------------------------------------------------------ spawn and stop
 
@@ -186,6 +212,10 @@ class Controller:
         await asyncio.gather(*self._pools.values(), return_exceptions=True)
         await self.hosts.close()
         await self.node.system.shutdown()
+        await self.node.links.close()
+        if self._server is not None and self._streams is not None:
+            await self._server.close()
+            shutil.rmtree(self._streams.folder, ignore_errors=True)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # ------------------------------------------------------------------ ends
@@ -235,13 +265,10 @@ class Controller:
             resident.host = None
             self._tell(Settled(resident.name, None))
         self._tell(HostDown(host.id, died))
+        self._inbox.forget(host.id)
         for resident in lost:
             if not resident.leaving and not self._closing:
                 self._later(self._revive(resident))
-
-    def on_frame(self, host: str, frame: bytes) -> None:
-        """Take a frame in."""
-        self.node.receive(host, frame)
 
     # ------------------------------------------------------------------ helpers
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
@@ -18,8 +19,10 @@ import ray
 from scanflow_actors.actors.message import StopReason
 from scanflow_actors.cluster.carriers import Outbox, RayCarrier
 from scanflow_actors.cluster.directory import CONTROLLER
-from scanflow_actors.cluster.link import LinkReceiver
+from scanflow_actors.cluster.inbox import Inbox
 from scanflow_actors.cluster.node import Node
+from scanflow_actors.cluster.stream import StreamServer
+from scanflow_actors.cluster.switch import Streams, Switch
 from scanflow_actors.cluster.wire import Answer, Command, Ended
 from scanflow_actors.errors import ActorError, ActorNotFoundError
 
@@ -93,12 +96,11 @@ class Commands:
 class HostProcess:
     """One process that runs actors. Created by the controller only, so that it owns every host."""
 
-    def __init__(self, uid: str, host: str, settings: Settings) -> None:
+    def __init__(self, uid: str, host: str, settings: Settings, streams: Streams | None) -> None:
         self._settings = settings
-        self._receivers: dict[str, LinkReceiver[bytes]] = {}
+        here = streams is not None and Path(streams.folder).is_dir()
+        self._streams = streams if here else None  # on another machine, Ray carries the frames
         self._ending = threading.Event()
-        self._taken = threading.Condition()
-        self._backlog = 0
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="actors", daemon=True).start()
         self._node, self._outbox = self._run(self._open(uid, host))
@@ -106,15 +108,25 @@ class HostProcess:
     async def _open(self, uid: str, host: str) -> tuple[Node, Outbox]:
         outboxes: list[Outbox] = []
 
-        def connect(node: Node, other: str, handle: Any) -> RayCarrier | Outbox:
-            if other != CONTROLLER:
-                return RayCarrier(node, other, handle)
-            outboxes.append(Outbox(node))
-            return outboxes[0]
+        def connect(node: Node, other: str, handle: Any) -> Switch:
+            slow: RayCarrier | Outbox = RayCarrier(node, other, handle)
+            if other == CONTROLLER:
+                slow = Outbox(node)
+                outboxes.append(slow)
+            return Switch(node.links, other, slow, streams=self._streams, own=host)
 
         node = Node(uid, host, self._settings, connect)
+        window = self._settings.ray.link_window
+        self._inbox = Inbox(asyncio.get_running_loop(), node.receive, window=window)
         self._commands = Commands(node)
+        await self._listen(host)
         return node, outboxes[0]
+
+    async def _listen(self, host: str) -> None:
+        if self._streams is not None:
+            server = StreamServer(self._streams.path(host), self._streams.secret, self._inbox.take_here)
+            await server.open()
+            self._server = server
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -125,22 +137,9 @@ class HostProcess:
 
         While the loop is behind by more than a window, this waits: the senders wait with it.
         """
-        receiver = self._receivers.setdefault(sender, LinkReceiver())
-        for due in receiver.take(number, frame):
-            with self._taken:
-                self._backlog += 1
-            self._loop.call_soon_threadsafe(self._receive, sender, due)
-        with self._taken:
-            self._taken.wait_for(lambda: self._backlog <= self._settings.ray.link_window)
-        return receiver.expected
-
-    def _receive(self, sender: str, frame: bytes) -> None:
-        try:
-            self._node.receive(sender, frame)
-        finally:
-            with self._taken:
-                self._backlog -= 1
-                self._taken.notify()
+        expected = self._inbox.take(sender, number, frame)
+        self._inbox.wait_for_room()
+        return expected
 
     @ray.method(concurrency_group="collect")
     def collect(self, expected: int) -> list[tuple[int, bytes]]:

@@ -13,12 +13,13 @@ from ray.exceptions import ActorDiedError, RayActorError, RayError
 from scanflow_actors.cluster.carriers import RETRY_S, post
 from scanflow_actors.cluster.directory import host_id
 from scanflow_actors.cluster.host import RayHost
-from scanflow_actors.cluster.link import LinkReceiver
 from scanflow_actors.cluster.placement import Dedicated
 from scanflow_actors.cluster.pulse import Host, HostHandle, Pulse, call
 from scanflow_actors.errors import HostStartError
 
 if TYPE_CHECKING:
+    from scanflow_actors.cluster.inbox import Inbox
+    from scanflow_actors.cluster.switch import Streams
     from scanflow_actors.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -33,14 +34,21 @@ class HostListener(Protocol):
     def on_host_down(self, host: Host, *, died: bool) -> None:
         """A host has died, or was ended after its actors had stopped."""
 
-    def on_frame(self, host: str, frame: bytes) -> None:
-        """A host sends a frame."""
-
 
 class Hosts:
     """All host processes of one system. On the controller's event loop."""
 
-    def __init__(self, uid: str, settings: Settings, listener: HostListener) -> None:
+    def __init__(
+        self,
+        uid: str,
+        settings: Settings,
+        listener: HostListener,
+        *,
+        inbox: Inbox,
+        streams: Streams | None,
+    ) -> None:
+        self._inbox = inbox
+        self._streams = streams
         self.living: dict[str, Host] = {}
         self._uid = uid
         self._settings = settings
@@ -73,7 +81,9 @@ class Hosts:
 
     async def _start(self, placement: Dedicated, path: str) -> Host:
         name = host_id(next(self._numbers))
-        handle = RayHost.options(**placement.ray_options()).remote(self._uid, name, self._settings)
+        handle = RayHost.options(**placement.ray_options()).remote(
+            self._uid, name, self._settings, self._streams
+        )
         host = Host(id=name, handle=handle)
         try:
             async with asyncio.timeout(self._settings.ray.start_timeout_s):
@@ -106,18 +116,16 @@ class Hosts:
 
     async def _fetch(self, host: Host) -> None:
         """Bring the host's frames in, for as long as it lives."""
-        receiver: LinkReceiver[bytes] = LinkReceiver()
         while host.id in self.living:
             try:
-                frames = await call(host.handle.collect.remote(receiver.expected))
+                frames = await call(host.handle.collect.remote(self._inbox.expected(host.id)))
             except ActorDiedError:
                 return  # `_died` is called by its watch
             except RayActorError:  # the call was lost: what was not acknowledged is still there
                 await asyncio.sleep(RETRY_S)
                 continue
             for number, frame in frames:
-                for due in receiver.take(number, frame):
-                    self._listener.on_frame(host.id, due)
+                self._inbox.take(host.id, number, frame)
 
     async def end(self, host: Host) -> None:
         """End a host's process, whose actors have stopped before. One that has died is fine."""

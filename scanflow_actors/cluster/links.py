@@ -21,8 +21,11 @@ class Carrier(Protocol):
     def carry(self, number: int, entries: list[Entry]) -> None:
         """Send a frame; `Links.acknowledged` is called when the other host has it."""
 
-    def close(self) -> None:
-        """Send nothing any more: the other host is gone."""
+    def acknowledged(self, expected: int) -> None:
+        """Hear that the other host has all frames below `expected`."""
+
+    async def close(self) -> None:
+        """Send nothing any more."""
 
 
 class Links:
@@ -36,6 +39,7 @@ class Links:
         self._carriers: dict[str, Carrier] = {}
         self._early: dict[str, list[Entry]] = defaultdict(list)
         self._flushing: set[str] = set()
+        self._closing: set[asyncio.Future[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -67,6 +71,7 @@ class Links:
         """Hear how far the other host has received, and send on."""
         if host in self._links:
             self._links[host].acknowledge(expected)
+            self._carriers[host].acknowledged(expected)
             self._flush_soon(host)
 
     def drop(self, host: str) -> list[Entry]:
@@ -74,7 +79,9 @@ class Links:
         link = self._links.pop(host, None)
         carrier = self._carriers.pop(host, None)
         if carrier is not None:
-            carrier.close()
+            closing = asyncio.ensure_future(carrier.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
         left = [*(link.abandon() if link else ()), *self._early.pop(host, ())]
         self._look_idle()
         return left
@@ -82,6 +89,12 @@ class Links:
     async def drained(self, timeout_s: float) -> None:
         """Wait until everything has been acknowledged, or for `timeout_s` seconds."""
         await asyncio.wait((asyncio.ensure_future(self._idle.wait()),), timeout=timeout_s)
+
+    async def close(self) -> None:
+        """Close all links."""
+        for host in tuple(self._links):
+            self.drop(host)
+        await asyncio.gather(*self._closing)
 
     def _flush_soon(self, host: str) -> None:
         if host not in self._flushing:

@@ -73,7 +73,7 @@ class RayActorSystem:
             self._owns_ray = True
         self.uid = f"{self.name}-{os.urandom(6).hex()}"
         self._controller = Controller(self.uid, self.settings)
-        self._controller.hosts.refill()
+        await self._controller.open()
         self._is_open = True
         return self
 

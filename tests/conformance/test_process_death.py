@@ -34,6 +34,7 @@ from tests.troupe import (
     Pid,
     Recorder,
     Relay,
+    TellAll,
     Waiting,
     Watcher,
     WatchIt,
@@ -270,3 +271,18 @@ async def test_g13_a_host_that_comes_back_in_time_goes_on(
             await asyncio.sleep(0.05)
         os.kill(system.process_of(counter), signal.SIGCONT)
         assert await asked == 6
+
+
+async def test_everything_works_without_streams(ray_session: None) -> None:  # noqa: ARG001 - must run
+    settings = Settings(ray=RaySettings(standby_hosts=0, streams=False))
+    async with RayActorSystem("slow", settings=settings) as system:
+        recorder = await system.spawn(Recorder, name="recorder", placement=Pooled("a"))
+        messenger = await system.spawn(Messenger, name="messenger", placement=Pooled("b"), restart=FAST)
+        assert await messenger.ask(TellAll(recorder, 500)) == 500
+        assert await recorder.ask(Notes(at_least=500)) == list(range(500))
+        os.kill(system.process_of(messenger), signal.SIGKILL)
+        with pytest.raises(HostLostError):
+            await messenger.ask(Relay(recorder, Notes(at_least=10_000)))
+        assert await messenger.ask(TellAll(recorder, 1)) == 1
+        notes = await recorder.ask(Notes(at_least=501))
+        assert len(notes) == 501
