@@ -45,6 +45,11 @@ class Strategy:
     """From the agent's belief and the state to the belief afterwards: pure, committed with the decision."""
 
     @property
+    def awaited(self) -> tuple[type, ...]:
+        """Types of the messages that it waits for."""
+        return awaited(self.when)
+
+    @property
     def message_types(self) -> tuple[type, ...]:
         """Types of the messages that it waits for, and calls with."""
         return (*awaited(self.when), *(kind for _, kind in self.then.calls))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from scanflow_actors.artifacts.ref import ArtifactRef
+from scanflow_actors.artifacts.ref import ArtifactRef  # noqa: TC001 - the REST door reads it
 from scanflow_actors.triggers import every
 
 HOURLY = every(hours=1)

@@ -1,0 +1,229 @@
+"""The REST door of a running team. It only translates: what is asked here is asked of the same actors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from scanflow_actors.agents.history import open_existing, story_of
+from scanflow_actors.agents.plain import plain
+from scanflow_actors.agents.strategy import Call
+from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
+from scanflow_actors.infrastructure.claim import ListClaims, Settle, Thaw
+from scanflow_actors.server.bodies import message_of, messages_of, read_json
+from scanflow_actors.server.guard import authorised, identified, limited
+from scanflow_actors.server.openapi import describe
+from scanflow_actors.server.problem import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from scanflow_actors.agents.records import Entry
+    from scanflow_actors.agents.team import Finder, Team
+    from scanflow_actors.server.tokens import Tokens
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Messages carry addresses of artifacts, not their bytes."""
+MAX_REQUESTS = 256
+"""At once. More would only wait in mailboxes."""
+MAX_LINES = 1000
+"""Of the journal in one answer."""
+_KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A team that runs in a system, and who may come in."""
+
+    name: str
+    """Of the team, in the paths."""
+    team: Team
+    system: Finder
+    tokens: Tokens
+    max_requests: int = MAX_REQUESTS
+
+
+def make_app(door: Door) -> web.Application:
+    """Make the application.
+
+    Raises:
+        InvalidTeamError: A message type of the team cannot be read from JSON.
+    """
+    handlers = _Handlers(door)
+    open_paths = frozenset({"/healthz"})
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES,
+        middlewares=[identified(), limited(door.max_requests), authorised(door.tokens, open_paths)],
+    )
+    root = f"/teams/{door.name}"
+    app.add_routes(
+        [
+            web.get("/healthz", handlers.health),
+            web.get("/openapi.json", handlers.openapi),
+            web.get(root, handlers.status),
+            web.get(f"{root}/journal", handlers.journal),
+            web.get(f"{root}/explanation", handlers.explanation),
+            web.get(f"{root}/claims", handlers.claims),
+            web.post(f"{root}/claims", handlers.settle),
+            web.post(f"{root}/thaw", handlers.thaw),
+            web.post(f"{root}/pause", handlers.pause),
+            web.post(f"{root}/resume", handlers.resume),
+            web.post(f"{root}/agents/{{agent}}/{{message}}", handlers.call),
+        ]
+    )
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serve(door: Door, *, host: str = "127.0.0.1", port: int = 8080) -> AsyncIterator[str]:
+    """Open the door while the block runs; requests under way are answered before it closes.
+
+    Args:
+        door: What is behind it.
+        host: Address to listen at: this machine only, unless told otherwise.
+        port: 0 takes a free one.
+
+    Yields:
+        The address, such as ``http://127.0.0.1:8080``.
+    """
+    runner = web.AppRunner(make_app(door), shutdown_timeout=10.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        bound = runner.addresses[0]
+        yield f"http://{bound[0]}:{bound[1]}"
+    finally:
+        await runner.cleanup()
+
+
+class _Handlers:
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._messages = messages_of(door.team)
+        self._document = describe(door.name, self._messages)
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._document)
+
+    async def status(self, _request: web.Request) -> web.Response:
+        agents = await self._door.team.status(self._door.system)
+        return web.json_response({"name": self._door.name, "agents": plain(agents)})
+
+    async def call(self, request: web.Request) -> web.Response:
+        """Call an agent: the same message as in Python, under an idempotency key."""
+        agent, named = request.match_info["agent"], request.match_info["message"]
+        known = self._messages.get(agent)
+        if known is None:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"no agent is called {agent!r}", known=[*self._messages])
+        if named not in known:
+            detail = f"{agent} does not wait for {named!r}"
+            raise ProblemError(HTTPStatus.NOT_FOUND, detail, known=sorted(known))
+        key = _idempotency_key(request)
+        message = message_of(known[named], await read_json(request))
+        asked = Call(message=message, key=key, trace=key)
+        accepted = await self._door.system.find(agent).ask(asked)
+        body = {"key": key, "is_new": accepted.is_new}
+        return web.json_response(body, status=HTTPStatus.ACCEPTED)
+
+    async def journal(self, request: web.Request) -> web.Response:
+        query = request.query
+        after, limit = _number(query.get("after"), "after", 0), _number(query.get("limit"), "limit", 100)
+        since = _instant(query.get("since"))
+
+        def read() -> tuple[Entry, ...]:
+            with contextlib.closing(open_existing(self._door.team.journal)) as opened:
+                most = max(1, min(limit, MAX_LINES))
+                return opened.entries(after=after, agent=query.get("agent"), since=since, limit=most)
+
+        return web.json_response({"entries": plain(await asyncio.to_thread(read))})
+
+    async def explanation(self, request: web.Request) -> web.Response:
+        decision = request.query.get("decision")
+        if not decision:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "name a decision: ?decision=…")
+
+        def read() -> tuple[Entry, ...]:
+            with contextlib.closing(open_existing(self._door.team.journal)) as opened:
+                return story_of(opened, decision)
+
+        return web.json_response({"entries": plain(await asyncio.to_thread(read))})
+
+    async def claims(self, _request: web.Request) -> web.Response:
+        return web.json_response(plain(await self._infrastructure(ListClaims())))
+
+    async def settle(self, request: web.Request) -> web.Response:
+        """Approve or refuse a primitive that waits for a person."""
+        body = _strict(await read_json(request), {"key": str, "by": str, "is_approved": bool})
+        if not await self._infrastructure(Settle(**body)):
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"nothing waits under the key {body['key']!r}")
+        return web.json_response({"key": body["key"], "is_approved": body["is_approved"]})
+
+    async def thaw(self, request: web.Request) -> web.Response:
+        """Lift what is frozen for flapping."""
+        body = _strict(await read_json(request), {"target": str, "aspect": str, "by": str})
+        await self._infrastructure(Thaw(**body))
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def pause(self, _request: web.Request) -> web.Response:
+        await self._door.team.pause(self._door.system)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def resume(self, _request: web.Request) -> web.Response:
+        await self._door.team.resume(self._door.system)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _infrastructure(self, message: Any) -> Any:
+        return await self._door.system.find(INFRASTRUCTURE).ask(message)
+
+
+def _idempotency_key(request: web.Request) -> str:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return f"rest:{uuid.uuid4().hex}"
+    if not _KEY.fullmatch(key):
+        raise ProblemError(
+            HTTPStatus.BAD_REQUEST, "Idempotency-Key is 1 to 128 letters, digits, and any of . _ : -"
+        )
+    return f"rest:{key}"
+
+
+def _strict(body: dict[str, Any], wanted: dict[str, type]) -> dict[str, Any]:
+    wrong = [{"field": name, "problem": "is unknown"} for name in sorted(body.keys() - wanted.keys())]
+    for name, kind in wanted.items():
+        if type(body.get(name)) is not kind:
+            wrong.append({"field": name, "problem": f"must be a {kind.__name__}"})
+    if wrong:
+        detail = f"field {wrong[0]['field']}: {wrong[0]['problem']}"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=wrong)
+    return body
+
+
+def _number(text: str | None, name: str, default: int) -> int:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):  # noqa: PLR2004 - fits into a database
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name} must be a whole number; got {text!r}")
+    return int(text)
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+        return (instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        detail = f"since must be an instant like 2026-01-31T12:00:00Z; got {text!r}"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
