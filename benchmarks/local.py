@@ -1,7 +1,8 @@
+# ruff: noqa: D101, D102, D103 - the name of a case says what it measures
 """What a message costs in one process: ours beside a plain queue, Pykka and xoscar.
 
-``python benchmarks/local.py CASE [--uvloop]`` prints one JSON object: messages per second, and microseconds of CPU
-per message (of the whole process, all threads).
+``python benchmarks/local.py CASE [--uvloop]`` prints one JSON object: messages per second, and microseconds
+of CPU per message (of the whole process, all threads).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 from scanflow_actors.actors import Actor, ActorSystem, MailboxSpec, Request, receive
+from scanflow_actors.settings import ActorSettings
 
 MESSAGES = 100_000
 ASKS = 30_000
@@ -125,8 +127,9 @@ async def ours_tell() -> dict[str, float]:
         return await timed(MESSAGES, work)
 
 
-async def ours_ask(gathered: int) -> dict[str, float]:
-    async with ActorSystem() as system:
+async def ours_ask(gathered: int, *, inline: bool = True) -> dict[str, float]:
+    settings = ActorSettings() if inline else ActorSettings(inline_depth=0)
+    async with ActorSystem(settings=settings) as system:
         ref = await system.spawn(Counter, name="counter")
         return await timed(ASKS, lambda: rounds(lambda: ref.ask(Add(1)), gathered))
 
@@ -206,7 +209,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "queue ask, gathered": lambda: queue_ask(GATHERED),
     "ours tell": ours_tell,
     "ours ask, one by one": lambda: ours_ask(1),
-    "ours ask, gathered": lambda: ours_ask(GATHERED),
+    "ours ask, mailbox": lambda: ours_ask(1, inline=False),
+    "ours ask, gathered": lambda: ours_ask(GATHERED, inline=False),
     "pykka tell": pykka_tell,
     "pykka ask, one by one": pykka_ask,
     "xoscar tell": lambda: xoscar_run(1, tell=True),
@@ -221,10 +225,8 @@ def main() -> None:
         import uvloop  # noqa: PLC0415 - optional
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    if asyncio.iscoroutine(made := case()):
-        result = asyncio.run(made)
-    else:
-        result = made
+    made = case()
+    result = asyncio.run(made) if asyncio.iscoroutine(made) else made
     print(json.dumps(result))
 
 

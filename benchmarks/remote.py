@@ -1,3 +1,4 @@
+# ruff: noqa: D101, D102, D103 - the name of a case says what it measures
 """What a message costs between two processes on Ray: ours beside raw Ray actor calls.
 
 ``python benchmarks/remote.py CASE`` prints one JSON object. CPU is that of both processes.
@@ -170,7 +171,7 @@ async def raw(case: str, counter: Any) -> dict[str, float]:
 
 
 async def run(who: str, case: str) -> dict[str, float]:
-    settings = Settings(ray=RaySettings(standby_hosts=0))
+    settings = Settings(ray=RaySettings(standby_hosts=0, streams=who == "ours on streams"))
     async with RayActorSystem("bench", settings=settings) as system:
         if who == "raw":
             played: dict[str, float] = await RawPlayer.remote().play.remote(case, RawCounter.remote())
