@@ -28,7 +28,11 @@ def merged(one: Primitive, other: Primitive) -> Primitive | None:
 
 
 def _replicas(one: Any, other: Any) -> Any:
-    return replace(one, replicas=max(one.replicas, other.replicas))
+    name = "copies" if hasattr(one, "copies") else "replicas"
+    numbers = (getattr(one, name), getattr(other, name))
+    if not all(isinstance(number, int) for number in numbers):
+        return None  # two thresholds have no larger one
+    return replace(one, **{name: max(numbers)})
 
 
 def _resources(one: Any, other: Any) -> Any:

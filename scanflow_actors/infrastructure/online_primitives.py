@@ -145,7 +145,7 @@ class OnlinePrimitives:
         others = self._deployments[name].versions.keys() - {workflow.version}
         await self._route(name, Traffic(weights={workflow.version: 1}))
         if not keep_previous:
-            for version in others:
+            for version in others:  # one by one: each is written down
                 await self._delete_instance(name, version)
 
     async def _alter(self, name: str, primitive: primitives.Primitive) -> None:
@@ -188,8 +188,7 @@ class OnlinePrimitives:
         generation = self._deployments.generation(name)
         versions = self._deployments[name].versions
         await self._serving.close(name)
-        for version in versions:
-            await self._serving.delete(name, version)
+        await asyncio.gather(*(self._serving.delete(name, version) for version in versions))
         await self._deployments.drop(name)
         self._tell(WorkflowChanged(workflow=name, generation=generation + 1))
         return Deployed(generation=generation + 1, address="", versions=(), traffic=None)

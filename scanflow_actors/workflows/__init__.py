@@ -1,6 +1,7 @@
 """What runs: batch workflows, each a DAG of executors; online workflows, each a graph of services."""
 
 from scanflow_actors.workflows.batch import BatchWorkflow
+from scanflow_actors.workflows.document import from_document, from_yaml, to_document, to_yaml
 from scanflow_actors.workflows.executor import Affinity, Executor, Resources, Retries, Secret
 from scanflow_actors.workflows.online import OnlineWorkflow
 from scanflow_actors.workflows.service import Kind, Scaling, Service
@@ -20,4 +21,8 @@ __all__ = [
     "Service",
     "Shares",
     "Traffic",
+    "from_document",
+    "from_yaml",
+    "to_document",
+    "to_yaml",
 ]

@@ -34,9 +34,9 @@ class Affinity:
     """Where it must run, and beside whom it must not."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Label of the node → value, or ``!value``, or ``in(a,b)``, as Ray's label selectors have it."""
+    """Label of the node → value, ``!value``, ``in(a,b)`` or ``!in(a,b)``, as in Ray's label selectors."""
     apart_from: tuple[str, ...] = ()
-    """Workflows whose executors must not share a node with it, while both run."""
+    """Workflows that must not share a node with it, while both run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
     from scanflow_actors.infrastructure.embedded.serving import ServeBackend
 
-PORT = 18417
 PACE_S = 0.02
 """Seconds between two requests of a client: it must leave the cores to what is tested."""
 
@@ -60,7 +60,9 @@ def serve_session(ray_session: None) -> Iterator[ServeBackend]:  # noqa: ARG001 
 
         from scanflow_actors.infrastructure.embedded.serving import ServeBackend  # noqa: PLC0415
 
-    yield ServeBackend(port=PORT, drain_timeout_s=5.0)
+    with socket.create_server(("127.0.0.1", 0)) as free:  # other sessions may test on this machine too
+        port = free.getsockname()[1]
+    yield ServeBackend(port=port, drain_timeout_s=5.0, start_tries=1)
     shutdown: Callable[[], None] = serve.shutdown
     shutdown()
 
@@ -81,7 +83,7 @@ class Stall(Site):
         """The status, the answer, and the version that gave it."""
         if isinstance(self.serving, InProcessServing):
             return await self._ask_here(self.serving, workflow, given, headers)
-        url = f"http://127.0.0.1:{PORT}/{workflow}"
+        url = f"http://127.0.0.1:{self.serving.port}/{workflow}"
         async with self.http.post(url, json=given, headers=headers) as response:
             is_json = response.content_type == "application/json"
             answer: Any = await response.json() if is_json else await response.text()
@@ -166,24 +168,7 @@ async def test_a_graph_of_services_answers_and_failures_are_failures(stall: Stal
     assert "is an online workflow" in refused.reason
 
 
-async def test_an_upgrade_under_load_fails_no_request_and_a_broken_one_changes_nothing(stall: Stall) -> None:
-    await stall.start(times(1, "up"), serving=stall.serving)
-    await stall.must(DeployWorkflow(workflow="up"))
-    async with stall.under_load("up") as answers:
-        upgraded = await stall.must(UpgradeWorkflow(workflow="up", definition=times(2, "up")))
-        assert upgraded.versions == (2,)
-        broken = OnlineWorkflow(
-            name="up", services=(service("model", services.Broken),), entry="model", version=3
-        )
-        refused = await stall.perform(UpgradeWorkflow(workflow="up", definition=broken))
-        assert not refused.is_success
-        assert "no weights" in refused.reason
-    assert {status for status, _, _ in answers} == {200}
-    assert await stall.ask("up", 1) == (200, 2, "2")
-    assert ("up", 3) not in await stall.serving.states()
-
-
-async def test_traffic_goes_by_weight_by_header_and_to_mirrors(stall: Stall) -> None:
+async def test_requests_follow_the_traffic_and_none_fails_while_versions_change(stall: Stall) -> None:
     options = {"factor": 2, "port": stall.probe.port}
     second = OnlineWorkflow(
         name="t", services=(service("model", services.Times, options=options),), entry="model", version=2
@@ -209,6 +194,15 @@ async def test_traffic_goes_by_weight_by_header_and_to_mirrors(stall: Stall) -> 
     assert (await stall.must(DeleteWorkflowInstance(workflow="t", version=2))).versions == (1,)
     unknown = await stall.perform(UpdateWorkflowTraffic(workflow="t", traffic=Traffic(weights={2: 1})))
     assert "version 2 of 't' is not deployed; known: [1]" in unknown.reason
+    broken = OnlineWorkflow(name="t", services=(service("model", services.Broken),), entry="model", version=4)
+    async with stall.under_load("t") as under_load:
+        upgraded = await stall.must(UpgradeWorkflow(workflow="t", definition=times(3, "t")))
+        assert upgraded.versions == (3,)
+        refused = await stall.perform(UpgradeWorkflow(workflow="t", definition=broken))
+        assert "no weights" in refused.reason
+    assert {status for status, _, _ in under_load} == {200}
+    assert await stall.ask("t", 1) == (200, 3, "3")
+    assert {version for name, version in await stall.serving.states() if name == "t"} == {3}
     await stall.must(DeleteWorkflow(workflow="t"))
     assert (await stall.ask("t", 1))[0] == 404
 

@@ -8,6 +8,7 @@ Each deployment carries a code version that we set, so that Serve keeps replicas
 from __future__ import annotations
 
 import asyncio
+import http.client
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,11 @@ class ServeBackend:
     drain_timeout_s: float = 30.0
     """Seconds that a replica gets to end what it has begun."""
     health_check_period_s: float = 2.0
+    start_tries: int = 3
+    """Times that a replica is started anew before its version has failed."""
+    open_timeout_s: float = 30.0
+    """Seconds for the proxy to learn of a new address."""
+    open_poll_s: float = 0.05
 
     async def apply(self, workflow: OnlineWorkflow) -> None:
         """Deploy a version, or change the one that is deployed: new replicas come before old ones go."""
@@ -95,7 +101,26 @@ class ServeBackend:
             ray_actor_options={"num_cpus": self.front_num_cpus},
         )
         await asyncio.to_thread(serve.run, front.bind(), name=workflow, route_prefix=f"/{workflow}")
+        await self._open(workflow)
         return f"http://{self.host}:{self.port}/{workflow}"
+
+    async def _open(self, workflow: str) -> None:
+        """Wait until the proxy knows the address: it hears of it after the application runs."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.open_timeout_s
+        while f'"/{workflow}"' not in await asyncio.to_thread(self._routes):
+            if loop.time() > deadline:
+                problem = f"its address was not open after {self.open_timeout_s:g} s"
+                raise ServiceFailedError(workflow=workflow, problem=problem)
+            await asyncio.sleep(self.open_poll_s)
+
+    def _routes(self) -> str:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.open_timeout_s)
+        try:
+            connection.request("GET", "/-/routes")
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
 
     async def close(self, workflow: str) -> None:
         """Take the front away."""
@@ -151,7 +176,7 @@ class ServeBackend:
             health_check_period_s=self.health_check_period_s,
             graceful_shutdown_timeout_s=self.drain_timeout_s,
             max_surge_percent=100,
-            max_constructor_retry_count=2,
+            max_constructor_retry_count=self.start_tries,
             **scale,
         )
 
