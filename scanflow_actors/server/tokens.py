@@ -36,7 +36,7 @@ class Tokens:
         """Read lines of ``read TOKEN`` and ``operate TOKEN``; ``#`` begins a comment.
 
         Raises:
-            InvalidTeamError: A line has no meaning, a token is too short, or there is none; the line is named.
+            InvalidTeamError: A line has no meaning, a token is too short, or there is none; it is named.
         """
         found = []
         for number, line in enumerate(text.splitlines(), start=1):
