@@ -131,3 +131,10 @@ def odd_numbers(count: int) -> list[int]:
 def sum_after(parts: list[int], after: Any) -> int:
     del after
     return sum(parts)
+
+
+def hold_where(port: int, gate: str, text: str) -> str:
+    """As `hold`, and say on which node."""
+    import ray  # noqa: PLC0415 - tests that need no Ray must not pay for its import
+
+    return hold(port, gate, f"{text} {ray.get_runtime_context().get_node_id()}")

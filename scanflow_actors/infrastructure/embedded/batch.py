@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -17,6 +18,7 @@ from ray.exceptions import (
 )
 
 from scanflow_actors.errors import ExecutorFailedError
+from scanflow_actors.infrastructure.embedded import apart
 from scanflow_actors.infrastructure.facts import FailureReason
 from scanflow_actors.infrastructure.inprocess import timed_out
 from scanflow_actors.infrastructure.places import Places
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
     from scanflow_actors.infrastructure.run import Call
     from scanflow_actors.infrastructure.work import Report
     from scanflow_actors.workflows.executor import Executor
+
+NODES_EVERY_S = 5.0
+"""Seconds between two looks at how many nodes there are."""
+
+APART_POLL_S = 0.5
+"""Seconds between two looks for a free node, while all are taken by those to be apart from."""
 
 _REASONS: tuple[tuple[type[RayError], FailureReason], ...] = (
     (OutOfMemoryError, FailureReason.OUT_OF_MEMORY),
@@ -57,12 +65,18 @@ class EmbeddedBackend(BatchRuns):
 
 @ray.remote(num_returns=2, max_retries=0)
 def _task(
-    executor: Executor, lists: Mapping[str, list[Any]], cache: Path | None, **arguments: Any
+    executor: Executor,
+    lists: Mapping[str, list[Any]],
+    cache: Path | None,
+    mark: tuple[str, str | None],
+    **arguments: Any,
 ) -> tuple[Any, Report]:
     """What runs on the worker: two objects, so that the result need not move to be judged.
 
     The report is last: where the result does not pickle, Ray stores an error for both.
     """
+    if mark[1] is not None:
+        apart.is_here(mark[0], mark[1])
     gathered = {name: ray.get(handles) for name, handles in lists.items()}
     report, result = work(executor, {**arguments, **gathered}, cache, is_alone=True)
     return result, report
@@ -74,6 +88,8 @@ class _RayTasks:
     def __init__(self, cache: Path | None) -> None:
         self._cache = cache
         self._made: Places | None = None
+        self._nodes = 1
+        self._counted_at = float("-inf")
 
     @property
     def _places(self) -> Places:
@@ -84,7 +100,9 @@ class _RayTasks:
     async def launch(self, call: Call) -> Any:
         executor = call.executor
         async with self._places.place(executor.num_cpus, executor.priority):
-            result_ref, report_ref = self._submit(call)
+            labels = await self._labels(call)
+            mark = uuid.uuid4().hex if self._nodes > 1 else None
+            result_ref, report_ref = self._submit(call, labels, mark)
             try:
                 async with asyncio.timeout(executor.timeout_s):
                     report: Report = await _value(report_ref)
@@ -96,13 +114,33 @@ class _RayTasks:
                 raise
             except RayError as error:
                 raise _failure(executor, error) from error
+            finally:
+                if mark is not None:
+                    apart.is_gone(call.workflow, mark)
         if report.reason is not None:
             raise ExecutorFailedError(
                 executor=executor.name, reason=report.reason.value, message=report.message, log=report.log
             )
         return result_ref
 
-    def _submit(self, call: Call) -> Any:
+    async def _labels(self, call: Call) -> dict[str, str]:
+        """Wait until a node is allowed, and say which are."""
+        affinity = call.executor.affinity
+        loop = asyncio.get_running_loop()
+        if loop.time() > self._counted_at + NODES_EVERY_S:
+            self._nodes = len(await asyncio.to_thread(apart.alive))
+            self._counted_at = loop.time()
+        if self._nodes == 1:
+            return dict(affinity.labels)
+        if affinity.apart_from:
+            await asyncio.to_thread(apart.wish, call.workflow, affinity.apart_from)
+        while True:
+            avoid = await asyncio.to_thread(apart.avoided, call.workflow, affinity)
+            if not avoid or await asyncio.to_thread(apart.alive) - avoid:
+                return apart.selector(affinity, avoid)
+            await asyncio.sleep(APART_POLL_S)
+
+    def _submit(self, call: Call, labels: dict[str, str], mark: str | None) -> Any:
         executor = call.executor
         lists = {name: value for name, value in call.arguments.items() if _is_refs(value)}
         arguments = {name: value for name, value in call.arguments.items() if name not in lists}
@@ -111,9 +149,11 @@ class _RayTasks:
             "num_cpus": executor.num_cpus,
             "num_gpus": executor.num_gpus,
             "memory": executor.memory_bytes,
-            "label_selector": dict(executor.affinity.labels) or None,
+            "label_selector": labels or None,
         }
-        return _task.options(**options).remote(executor, lists, self._cache, **arguments)
+        return _task.options(**options).remote(
+            executor, lists, self._cache, (call.workflow, mark), **arguments
+        )
 
     async def value(self, handle: Any) -> Any:
         if isinstance(handle, list):

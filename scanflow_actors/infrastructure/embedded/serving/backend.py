@@ -18,9 +18,11 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.exceptions import RayServeException
 
 from scanflow_actors.errors import ServiceFailedError
+from scanflow_actors.infrastructure.embedded import apart
 from scanflow_actors.infrastructure.embedded.serving.front import Front
 from scanflow_actors.infrastructure.embedded.serving.node import Node
 from scanflow_actors.infrastructure.serving import ServiceState
+from scanflow_actors.workflows.executor import Affinity
 from scanflow_actors.workflows.service import Scaling
 
 if TYPE_CHECKING:
@@ -57,9 +59,10 @@ class ServeBackend:
         """Deploy a version, or change the one that is deployed: new replicas come before old ones go."""
         await self._ensure_started()
         name = _application(workflow.name, workflow.version)
+        avoid = await self._avoided(workflow)
         is_new = name not in await self._applications()
         try:
-            await asyncio.to_thread(serve.run, self._graph(workflow), name=name, route_prefix=None)
+            await asyncio.to_thread(serve.run, self._graph(workflow, avoid), name=name, route_prefix=None)
         except (RuntimeError, RayServeException, TimeoutError) as error:
             problem = await self._problem(name) or str(error)
             if is_new:
@@ -124,6 +127,7 @@ class ServeBackend:
 
     async def close(self, workflow: str) -> None:
         """Take the front away."""
+        await asyncio.to_thread(apart.wish, workflow, ())
         await asyncio.to_thread(serve.delete, workflow)
 
     async def states(self) -> Mapping[tuple[str, int], Mapping[str, ServiceState]]:
@@ -146,24 +150,38 @@ class ServeBackend:
         options = {"host": self.host, "port": self.port}
         await asyncio.to_thread(serve.start, http_options=options)  # does nothing when Serve runs
 
-    def _graph(self, workflow: OnlineWorkflow) -> Application:
+    async def _avoided(self, workflow: OnlineWorkflow) -> frozenset[str]:
+        """Nodes of those that it must not meet."""
+        wishes = {name for service in workflow.services for name in service.affinity.apart_from}
+        affinity = Affinity(apart_from=tuple(sorted(wishes)))
+        alive = await asyncio.to_thread(apart.alive)
+        if len(alive) == 1:
+            return frozenset()
+        await asyncio.to_thread(apart.wish, workflow.name, affinity.apart_from)
+        avoid = await asyncio.to_thread(apart.avoided, workflow.name, affinity)
+        if not alive - avoid:
+            problem = "those that it is to be apart from are on every node"
+            raise ServiceFailedError(workflow=workflow.name, problem=problem)
+        return avoid
+
+    def _graph(self, workflow: OnlineWorkflow, avoid: frozenset[str]) -> Application:
         """Bind the services from the last to the first; one that two feed is there once."""
         bound: dict[str, Application] = {}
 
         def bind(service: Service) -> Application:
             if service.name not in bound:
                 fed = [bind(workflow.service(name)) for name in service.feeds]
-                bound[service.name] = self._node(service).bind(service, *fed)
+                bound[service.name] = self._node(service, avoid).bind(service, *fed)
             return bound[service.name]
 
         return bind(workflow.service(workflow.entry))
 
-    def _node(self, service: Service) -> Any:
+    def _node(self, service: Service, avoid: frozenset[str]) -> Any:
         options: dict[str, Any] = {"num_cpus": service.num_cpus, "num_gpus": service.num_gpus}
         if service.memory_bytes is not None:
             options["memory"] = service.memory_bytes
-        if service.affinity.labels:
-            options["label_selector"] = dict(service.affinity.labels)
+        if labels := apart.selector(service.affinity, avoid):
+            options["label_selector"] = labels
         if isinstance(service.replicas, Scaling):
             scale: dict[str, Any] = {"autoscaling_config": _autoscaling(service.replicas)}
         else:
