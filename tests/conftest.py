@@ -28,6 +28,7 @@ def ray_session() -> Iterator[None]:
     for key, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     ray.init(
+        address="local",  # not one that somebody else happens to run on this machine
         num_cpus=4,
         object_store_memory=256 * 2**20,
         include_dashboard=False,

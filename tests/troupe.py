@@ -55,6 +55,11 @@ class Leave(Request[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class Exhaust(Request[int]):
+    """Ask for more memory than there is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exit:
     """Ends the process of the actor."""
 
@@ -85,6 +90,10 @@ class Counter(Actor):
     @receive
     def leave(self, message: Leave, ctx: ActorContext) -> None:
         ctx.stop()
+
+    @receive
+    def exhaust(self, message: Exhaust) -> int:
+        return len(bytearray(1 << 62))
 
     @receive
     def exit(self, message: Exit) -> None:

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 import ray
-from ray.exceptions import ActorDiedError, RayActorError, RayError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayError
 
 from scanflow_actors.cluster.carriers import RETRY_S, post
 from scanflow_actors.cluster.directory import host_id
@@ -18,6 +18,8 @@ from scanflow_actors.cluster.pulse import Host, HostHandle, Pulse, call
 from scanflow_actors.errors import HostStartError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from scanflow_actors.cluster.inbox import Inbox
     from scanflow_actors.cluster.switch import Streams
     from scanflow_actors.settings import Settings
@@ -87,7 +89,7 @@ class Hosts:
         host = Host(id=name, handle=handle)
         try:
             async with asyncio.timeout(self._settings.ray.start_timeout_s):
-                host.pid, host.node = await call(handle.hello.remote())
+                host.pid, host.node = await _hello(handle)
         except (TimeoutError, RayError) as error:
             _kill(handle)
             there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
@@ -101,12 +103,21 @@ class Hosts:
 
     def _welcome(self, host: Host) -> None:
         self.living[host.id] = host
-        watch = host.handle.watch.remote().future()
-        watch.add_done_callback(lambda _: post(self._loop, self._died, host))
+        self._watch(host)
         host.tasks.append(asyncio.create_task(self._fetch(host), name=f"fetch {host.id}"))
         pulse = Pulse(host, self._settings.ray)
         host.tasks.append(asyncio.create_task(pulse.watch(), name=f"pulse {host.id}"))
         self._listener.on_host_up(host)
+
+    def _watch(self, host: Host) -> None:
+        watch = host.handle.watch.remote().future()
+        watch.add_done_callback(lambda outcome: post(self._loop, self._watched, host, outcome))
+
+    def _watched(self, host: Host, outcome: Future[None]) -> None:
+        if isinstance(outcome.exception(), ActorDiedError):
+            self._died(host)
+        elif host.id in self.living:  # the call was lost, the host is not
+            self._loop.call_later(RETRY_S, self._watch, host)
 
     def _died(self, host: Host, *, died: bool = True) -> None:
         if self.living.pop(host.id, None) is not None:
@@ -141,6 +152,17 @@ class Hosts:
         await asyncio.gather(*self._standby, return_exceptions=True)
         self._standby.clear()
         await asyncio.gather(*(self.end(host) for host in tuple(self.living.values())))
+
+
+async def _hello(handle: HostHandle) -> tuple[int, str]:
+    """Wait until a host is up: its process id and its node. A call that is lost is made again."""
+    while True:
+        try:
+            answer: tuple[int, str] = await call(handle.hello.remote())
+        except ActorUnavailableError:
+            await asyncio.sleep(RETRY_S)
+        else:
+            return answer
 
 
 def _kill(handle: HostHandle) -> None:

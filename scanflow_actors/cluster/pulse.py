@@ -45,13 +45,17 @@ class Pulse:
         while True:
             await asyncio.sleep(self._settings.heartbeat_s)
             beat: asyncio.Task[bool] = asyncio.create_task(call(self._host.handle.beat.remote()))
-            done, _ = await asyncio.wait((beat,), timeout=self._settings.heartbeat_s)
-            if not done:
-                done = await self._silent(beat)
-            if not done or beat.cancelled() or beat.exception() is not None:
+            beat.add_done_callback(_retrieve)
+            try:
+                done, _ = await asyncio.wait((beat,), timeout=self._settings.heartbeat_s)
+                if not done:
+                    done = await self._silent(beat)
+            finally:
                 beat.cancel()
-                return  # it is dead, or killed: its watch tells the others
-            self._turns(turns=beat.result())
+            if not done:
+                return  # it is killed: its watch tells the others
+            if beat.exception() is None:  # else the call was lost, or its watch is about to say that it died
+                self._turns(turns=beat.result())
 
     async def _silent(self, beat: asyncio.Task[bool]) -> set[asyncio.Task[bool]]:
         settings, host = self._settings, self._host
@@ -70,6 +74,12 @@ class Pulse:
         if not turns and not self._is_blocked:
             _log.warning("%s: a receiver holds up the event loop; run long work in a thread", self._host.id)
         self._is_blocked = not turns
+
+
+def _retrieve(beat: asyncio.Task[bool]) -> None:
+    """Keep asyncio from complaining about a beat that failed when nobody felt for it any more."""
+    if not beat.cancelled():
+        beat.exception()
 
 
 def kill(host: Host) -> None:

@@ -36,10 +36,14 @@ RAY_ENVIRONMENT = {
 
 
 def start_ray(settings: Settings) -> None:
-    """Start a local Ray that serves this process only."""
+    """Connect to the Ray that ``RAY_ADDRESS`` names; without one, start a local Ray for this process only."""
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        return
     for key, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     ray.init(
+        address="local",  # not one that somebody else happens to run on this machine
         num_cpus=settings.ray.num_cpus,
         object_store_memory=settings.ray.object_store_bytes,
         include_dashboard=False,

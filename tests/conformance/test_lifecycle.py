@@ -15,6 +15,7 @@ from tests.troupe import (
     Counter,
     Crash,
     Deaf,
+    Exhaust,
     FailingStart,
     Fleet,
     FleetForAll,
@@ -171,6 +172,13 @@ async def test_g12_the_message_that_failed_is_not_delivered_again_and_the_others
     await gate.ask(Open())
     assert await stage.dead_letter(worker, DeadReason.FAILED) == [Crash("poison")]
     assert await worker.ask(Report(), timeout_s=60) == ["kept"]
+
+
+async def test_g13_memory_that_is_not_there_is_a_failure_like_any_other(stage: Stage) -> None:
+    counter = await stage.spawn(Counter, 5, restart=RestartStrategy(backoff=FAST))
+    with pytest.raises(ActorFailedError, match="MemoryError"):
+        await counter.ask(Exhaust())
+    assert await counter.ask(Add(1), timeout_s=60) == 6
 
 
 async def test_g12_a_restart_stops_the_children_and_then_the_instance(stage: Stage) -> None:
