@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Actor, receive
 from scanflow_actors.agents.act import carry_out
@@ -39,6 +39,7 @@ class Acting(Actor):
         self._strategies: dict[str, Strategy] = {}
         self._opened = ExitStack()
         self._turns: dict[str, asyncio.Lock] = {}
+        self._looks: dict[str, asyncio.Lock] = {}
         self._acting = 0
 
     def _act(self, decision: Decision, ctx: ActorContext) -> None:
@@ -50,13 +51,7 @@ class Acting(Actor):
         try:
             async with self._turns.setdefault(decision.strategy, asyncio.Lock()):
                 done = await carry_out(decision, ctx, self._journal, self.charge.settings)
-                await asyncio.to_thread(
-                    self._journal.conclude,
-                    decision,
-                    is_success=done.is_success,
-                    reason=done.reason,
-                    results=done.results,
-                )
+                await self.write("conclude", decision, done.is_success, done.reason, done.results)
         finally:
             self._acting -= 1
         self._tell(
@@ -71,16 +66,21 @@ class Acting(Actor):
         is_failure = not done.is_success and not done.is_refused
         ctx.self_ref.tell(Ended(decision, is_failure, done.reason))
 
-    @receive
+    @receive(concurrent=1000)
     async def _ended(self, ended: Ended) -> None:
-        """Count what came of a decision: in the mailbox, so that no step of the strategy is lost."""
-        strategy = self._strategies.get(ended.decision.strategy)
-        if strategy is None:
-            return
-        if ended.is_failure:
-            await self._failed(strategy, ended.decision.id, ended.reason)
-        else:
-            await self._worked(strategy)
+        """Count what came of a decision, in the strategy's turn, so that no step of it is lost."""
+        async with self.turn_of(ended.decision.strategy):
+            strategy = self._strategies.get(ended.decision.strategy)
+            if strategy is None:
+                return
+            if ended.is_failure:
+                await self._failed(strategy, ended.decision.id, ended.reason)
+            else:
+                await self._worked(strategy)
+
+    def turn_of(self, strategy: str) -> asyncio.Lock:
+        """What a strategy holds while it looks: it waits for itself, and not for the others."""
+        return self._looks.setdefault(strategy, asyncio.Lock())
 
     async def _failed(self, strategy: Strategy, decision: str, reason: str) -> None:
         """Write down a failure; too many in a row put the strategy into quarantine."""
@@ -104,7 +104,7 @@ class Acting(Actor):
             await self._note("release", strategy, f"{self.charge.name}/{strategy.name}", "it works", memory)
             self._tell(Released(agent=self.charge.name, strategy=strategy.name))
         else:
-            await asyncio.to_thread(self._journal.remember, self.charge.name, {strategy.name: memory})
+            await self.write("remember", self.charge.name, {strategy.name: memory})
             self._memories[strategy.name] = memory
 
     async def _note(self, kind: str, strategy: Strategy, decision: str, reason: str, memory: Memory) -> None:
@@ -120,8 +120,13 @@ class Acting(Actor):
             state=None,
             effects=(),
         )
-        await asyncio.to_thread(self._journal.note, kind, note, memory)
+        await self.write("note", kind, note, memory)
         self._memories[strategy.name] = memory
+
+    async def write(self, method: str, *args: Any) -> Any:
+        """Have the journal write, together with what others in this process write at the moment."""
+        function = getattr(self._journal, method)
+        return await asyncio.get_running_loop().run_in_executor(self._journal.executor, function, *args)
 
     def _tell(self, fact: AgentFact) -> None:
         if self.charge.observer is not None:

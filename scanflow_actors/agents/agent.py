@@ -9,6 +9,7 @@ of the agent goes on.
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,7 @@ from scanflow_actors.agents.control import (
     StrategyStatus,
     Update,
 )
-from scanflow_actors.agents.journal import Journal
+from scanflow_actors.agents.journal import MIND, Journal
 from scanflow_actors.agents.looking import Looked, Occasion, look
 from scanflow_actors.agents.memories import last_fire, recall
 from scanflow_actors.agents.quarantine import is_quarantined
@@ -96,7 +97,10 @@ class Agent(Acting):
             raise RejectError(f"{self.charge.name} has no strategy that waits for {kind.__name__}")
         if self._mind.is_paused:
             raise StrategyFailedError(f"{self.charge.name} is paused; resume it, or ask later")
-        answers = [await self._take(call, strategy, ctx) for strategy in fired]
+        answers = []
+        for strategy in fired:
+            async with self.turn_of(strategy.name):
+                answers.append(await self._take(call, strategy, ctx))
         return Accepted(is_new=any(answers))
 
     async def _take(self, call: Call, strategy: Strategy, ctx: ActorContext) -> bool:
@@ -116,12 +120,15 @@ class Agent(Acting):
         await self._remember(strategy, memory)
         return True
 
-    @receive
+    @receive(concurrent=1000)
     async def _woken(self, wake: _Wake, ctx: ActorContext) -> None:
         """Deal with the instants of a strategy that have come, then wait for the next."""
-        strategy = self._strategies.get(wake.strategy)
-        if strategy is None or self._mind.is_paused:
-            return
+        async with self.turn_of(wake.strategy):
+            strategy = self._strategies.get(wake.strategy)
+            if strategy is not None and not self._mind.is_paused:
+                await self._wake(strategy, ctx)
+
+    async def _wake(self, strategy: Strategy, ctx: ActorContext) -> None:
         try:
             await self._deal_with_instants(strategy, ctx)
         except StrategyFailedError:
@@ -175,8 +182,16 @@ class Agent(Acting):
     ) -> bool:
         """Look, journal, and start to act; False when this event was decided before."""
         decision_id = f"{self.charge.name}/{strategy.name}/{event_id}"
-        if await asyncio.to_thread(self._journal.knows, decision_id):
-            return False
+        if call is not None and await asyncio.to_thread(self._journal.knows, decision_id):
+            return False  # an instant is decided together with what is remembered of it, and so only once
+        if strategy.learns is not None:
+            async with self.turn_of(MIND):
+                return await self._look(strategy, memory, ctx, decision_id, call)
+        return await self._look(strategy, memory, ctx, decision_id, call)
+
+    async def _look(
+        self, strategy: Strategy, memory: Memory, ctx: ActorContext, decision_id: str, call: Call | None
+    ) -> bool:
         occasion = Occasion(
             decision=decision_id,
             agent=self.charge.name,
@@ -199,7 +214,7 @@ class Agent(Acting):
             await self._remember(strategy, looked.memory)
             return True
         mind = replace(self._mind, belief=looked.belief) if strategy.learns is not None else None
-        is_new = await asyncio.to_thread(self._journal.commit, decision, looked.memory, mind)
+        is_new: bool = await self.write("commit", decision, looked.memory, mind)
         self._memories[strategy.name] = looked.memory
         self._mind = mind or self._mind
         if is_new:
@@ -232,14 +247,17 @@ class Agent(Acting):
 
     async def _resolve(self, *, is_paused: bool) -> None:
         mind = replace(self._mind, is_paused=is_paused)
-        await asyncio.to_thread(self._journal.resolve, self.charge.name, mind)
+        await self.write("resolve", self.charge.name, mind)
         self._mind = mind
 
     @receive
     async def _update(self, message: Update, ctx: ActorContext) -> None:
         """Have other strategies from now on; what is remembered is handed on by name."""
         self.charge = replace(self.charge, strategies=message.strategies)
-        await self._take_up(type(self)(self.charge, *message.args).all_strategies(), ctx)
+        async with AsyncExitStack() as turns:  # what is under way ends first
+            for name in sorted(self._strategies):
+                await turns.enter_async_context(self.turn_of(name))
+            await self._take_up(type(self)(self.charge, *message.args).all_strategies(), ctx)
 
     @receive
     async def _release(self, message: Release, ctx: ActorContext) -> None:
@@ -272,5 +290,5 @@ class Agent(Acting):
 
     async def _remember(self, strategy: Strategy, memory: Memory) -> None:
         if memory != self._memories[strategy.name]:
-            await asyncio.to_thread(self._journal.remember, self.charge.name, {strategy.name: memory})
+            await self.write("remember", self.charge.name, {strategy.name: memory})
             self._memories[strategy.name] = memory

@@ -13,6 +13,7 @@ import pickle
 import sqlite3
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,13 @@ import cloudpickle
 
 from scanflow_actors.agents.plain import plain
 from scanflow_actors.agents.records import Decision, Entry, Memory, Mind
+from scanflow_actors.agents.writer import GroupWriter, Transaction, borrow, give_back, pickled
 from scanflow_actors.errors import JournalError
 from scanflow_actors.infrastructure.database import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Executor
     from datetime import datetime
     from pathlib import Path
 
@@ -80,6 +83,7 @@ class Journal:
         """
         self.path = path
         self._lock = threading.Lock()
+        self._writer: GroupWriter | None = None
         try:
             self._database = open_database(path, _SCHEMA)
         except (sqlite3.Error, OSError) as error:
@@ -100,11 +104,11 @@ class Journal:
             ).fetchone()
             if known is not None:
                 return False
-            self._append("decision", decision, decision.holds, decision.reason, body)
+            self._append(database, "decision", decision, decision.holds, decision.reason, body)
             if memory is not None:
-                self._remember(decision.agent, decision.strategy, memory)
+                self._remember(database, decision.agent, decision.strategy, memory)
             if mind is not None:
-                self._remember(decision.agent, MIND, mind)
+                self._remember(database, decision.agent, MIND, mind)
             if decision.effects:
                 database.execute(
                     "insert into pending values (?, ?, ?)",
@@ -114,30 +118,30 @@ class Journal:
 
     def remember(self, agent: str, memories: Mapping[str, Memory]) -> None:
         """Write what strategies of an agent remember, after a look that decided nothing."""
-        with self._transaction():
+        with self._transaction() as database:
             for strategy, memory in memories.items():
-                self._remember(agent, strategy, memory)
+                self._remember(database, agent, strategy, memory)
 
     def resolve(self, agent: str, mind: Mind) -> None:
         """Write what an agent remembers."""
-        with self._transaction():
-            self._remember(agent, MIND, mind)
+        with self._transaction() as database:
+            self._remember(database, agent, MIND, mind)
 
     def note(self, kind: str, decision: Decision, memory: Memory) -> None:
         """Write that a strategy failed, is quarantined or released, with what it remembers."""
-        with self._transaction():
-            self._append(kind, decision, None, decision.reason, None)
-            self._remember(decision.agent, decision.strategy, memory)
+        with self._transaction() as database:
+            self._append(database, kind, decision, None, decision.reason, None)
+            self._remember(database, decision.agent, decision.strategy, memory)
 
     def attempt(self, decision: Decision, reason: str) -> None:
         """Write that an effect was tried in vain and will be tried again."""
-        with self._transaction():
-            self._append("attempt", decision, None, reason, None)
+        with self._transaction() as database:
+            self._append(database, "attempt", decision, None, reason, None)
 
-    def conclude(self, decision: Decision, *, is_success: bool, reason: str, results: Any) -> None:
+    def conclude(self, decision: Decision, is_success: bool, reason: str, results: Any) -> None:
         """Write what came of a decision's effects; they are no longer pending."""
         with self._transaction() as database:
-            self._append("outcome", decision, is_success, reason, plain(results))
+            self._append(database, "outcome", decision, is_success, reason, plain(results))
             database.execute("delete from pending where decision = ?", (decision.id,))
 
     # ------------------------------------------------------------------ reading
@@ -199,14 +203,25 @@ class Journal:
         return {decision: found[decision]} if decision in found else found
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what is under way, and close the file."""
+        if self._writer is not None:
+            self._writer = None
+            give_back(self.path)
         with self._lock:
             self._database.close()
 
     # ------------------------------------------------------------------ inside
 
-    def _append(self, kind: str, decision: Decision, holds: bool | None, reason: str, body: Any) -> None:
-        self._database.execute(
+    def _append(  # noqa: PLR0917 - the columns of a line
+        self,
+        database: sqlite3.Connection,
+        kind: str,
+        decision: Decision,
+        holds: bool | None,
+        reason: str,
+        body: Any,
+    ) -> None:
+        database.execute(
             "insert or ignore into entry"
             " (kind, decision, cause, trace, agent, strategy, at, recorded_at, holds, reason, body)"
             " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -225,11 +240,13 @@ class Journal:
             ),
         )
 
-    def _remember(self, agent: str, strategy: str, memory: Memory | Mind) -> None:
-        self._database.execute(
+    def _remember(
+        self, database: sqlite3.Connection, agent: str, strategy: str, memory: Memory | Mind
+    ) -> None:
+        database.execute(
             "insert into memory values (?, ?, ?)"
             " on conflict (agent, strategy) do update set body = excluded.body",
-            (agent, strategy, cloudpickle.dumps(memory)),
+            (agent, strategy, pickled(memory)),
         )
 
     def _one(self, query: str, *values: Any) -> Any:
@@ -243,36 +260,17 @@ class Journal:
         except sqlite3.Error as error:
             raise JournalError(f"cannot read the journal {self.path}: {error}") from error
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._database, self._lock, self.path)
+    @property
+    def executor(self) -> Executor:
+        """Runs this journal's writing methods: those that come together share one commit."""
+        if self._writer is None:
+            self._writer = borrow(self.path, _SCHEMA)
+        return self._writer
 
-
-class _Transaction:
-    """All of it or nothing; errors of the database are told as ours."""
-
-    def __init__(self, database: sqlite3.Connection, lock: threading.Lock, path: Path) -> None:
-        self._database = database
-        self._lock = lock
-        self._path = path
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._lock.acquire()
-        try:
-            self._database.execute("begin immediate")
-        except sqlite3.Error as error:
-            self._lock.release()
-            raise JournalError(f"cannot write the journal {self._path}: {error}") from error
-        return self._database
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            self._database.execute("commit" if error is None else "rollback")
-        except sqlite3.Error as failure:
-            raise JournalError(f"cannot write the journal {self._path}: {failure}") from failure
-        finally:
-            self._lock.release()
-        if isinstance(error, sqlite3.Error):
-            raise JournalError(f"cannot write the journal {self._path}: {error}") from error
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        if self._writer is not None and self._writer.is_here:
+            return nullcontext(self._writer.database)  # it has begun one, with a savepoint for this write
+        return Transaction(self._database, self._lock, self.path)
 
 
 def _entry_of(row: tuple[Any, ...]) -> Entry:

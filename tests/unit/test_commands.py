@@ -36,12 +36,17 @@ agents:
         then: {perform: {primitive: RunWorkflow, with: {workflow: detect}}}
 """
 
+DONE = (
+    '    done      counter/count: [{"type": "Outcome", "is_success": true, "result": null, '
+    '"reason": "", "rule": null}]'
+)
+
 
 def decide(journal: Journal, decision: Decision, reason: str = "") -> None:
     journal.commit(decision, Memory())
     if decision.effects:
         results = (Outcome(is_success=not reason, reason=reason),)
-        journal.conclude(decision, is_success=not reason, reason=reason, results=results)
+        journal.conclude(decision, not reason, reason, results)
 
 
 @pytest.fixture
@@ -121,10 +126,7 @@ def test_explain_prints_the_chain_from_the_observation_to_the_effect(
         "2026-01-01T01:00:00+00:00  counter/count acts: total 12 >= 10",
         "    saw       (total=12.0)",
         "    asks      checker: Check(first=0, end=12)",
-        (
-            '    done      counter/count: [{"type": "Outcome", "is_success": true, "result": null, "reason": "", '
-            '"rule": null}]'
-        ),
+        DONE,
         "  2026-01-01T01:00:00+00:00  checker/check acts: Check received",
         "      saw       Check(first=0, end=12)",
         '      asks      infrastructure: RunWorkflow(workflow="detect", parameters={})',

@@ -11,7 +11,8 @@ from scanflow_actors.agents import Journal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OPERATIONS = ("commit", "remember", "attempt", "conclude", "memory", "knows", "pending")
+OPERATIONS = ("attempt", "memory", "knows", "pending")
+"""Those that do not go through `Acting.write`, where the agent is killed before and after."""
 
 
 class KilledError(Exception):

@@ -27,7 +27,7 @@ from tests.unit.agents.crew import (
     start,
     until,
 )
-from tests.unit.agents.faults import FaultyJournal, Fuse
+from tests.unit.agents.faults import FaultyJournal, Fuse, KilledError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +56,12 @@ class Mortal(Counting):
     def open_journal(self) -> Journal:
         self.fuse.pass_point("opening")
         return FaultyJournal(self.charge.journal).arm(self.fuse)
+
+    async def write(self, method: str, *args: Any) -> Any:
+        self.fuse.pass_point(f"before {method}")
+        result = await super().write(method, *args)
+        self.fuse.pass_point(f"after {method}")
+        return result
 
 
 async def live_through(folder: Path, fuse: Fuse, feed: Feed, world: World, clock: Clock) -> None:
@@ -190,12 +196,10 @@ async def test_a_primitive_is_carried_out_once_though_its_agent_dies_before_it_h
     )
 
     class Dying(Planning):
-        def open_journal(self) -> Journal:
-            fuse = Fuse()
-            journal = FaultyJournal(self.charge.journal)
-            fuse.is_blown = True
-            journal.conclude = fuse.around("conclude", journal.conclude)  # type: ignore[method-assign]
-            return journal
+        async def write(self, method: str, *args: Any) -> Any:
+            if method == "conclude":
+                raise KilledError(method)
+            return await super().write(method, *args)
 
     dying = Team(members={"it": Member(agent=Dying, args=(feed,))}, journal=ledger, clock=clock)
     async with ActorSystem() as system:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -72,7 +74,7 @@ def test_an_outcome_ends_what_is_pending(journal: Journal) -> None:
     journal.commit(decision_of(), None)
     journal.attempt(decision_of(), "silence")
     journal.attempt(decision_of(), "silence")
-    journal.conclude(decision_of(), is_success=True, reason="", results=(1,))
+    journal.conclude(decision_of(), True, "", (1,))  # noqa: FBT003 - it is written in its order of columns
     assert journal.pending() == ()
     kinds = [entry.kind for entry in journal.entries()]
     assert kinds == ["decision", "attempt", "attempt", "outcome"]
@@ -159,3 +161,58 @@ class Point:
 )
 def test_a_value_has_a_plain_form(value: object, shown: object) -> None:
     assert plain(value) == shown
+
+
+# ---------------------------------------------------------------------- writing together
+
+
+def test_writes_that_come_together_share_a_commit_and_each_is_all_or_nothing(journal: Journal) -> None:
+    good = [decision_of(f"a/s/{number}") for number in range(50)]
+    pool = journal.executor
+    futures = [pool.submit(journal.commit, decision, Memory(watermark=decision.id)) for decision in good]
+    bad = pool.submit(journal.commit, decision_of("a/s/bad"), Memory(watermark=(n for n in range(3))))
+    later = pool.submit(journal.commit, decision_of("a/s/later"), None)
+    assert all(future.result() for future in futures)
+    with pytest.raises(TypeError, match="pickle"):
+        bad.result()
+    assert later.result()
+    assert not journal.knows("a/s/bad")
+    assert len(journal.entries()) == 51
+    assert pool.submit(journal.commit, good[0], None).result() is False
+
+
+def test_the_journals_of_one_file_share_a_writer_until_the_last_is_closed(tmp_path: Path) -> None:
+    first, second = Journal(tmp_path / "j.db"), Journal(tmp_path / "j.db")
+    assert first.executor is second.executor
+    first.close()
+    assert second.executor.submit(second.commit, decision_of(), None).result()
+    second.close()
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from scanflow_actors.agents import Journal
+from scanflow_actors.agents.records import Decision
+journal = Journal(Path(sys.argv[1]))
+def decide(number):
+    return Decision(id=f"a/s/{number}", agent="a", strategy="s", cause=None, trace="t", at="2026-01-01",
+                    holds=True, reason="", state=None, effects=())
+futures = [journal.executor.submit(journal.commit, decide(number), None) for number in range(500)]
+for number, future in enumerate(futures):
+    future.result()
+    print(number, flush=True)
+    if number == 300:
+        os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "j.db")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert ended.returncode == -9, ended.stderr
+    acknowledged = {f"a/s/{number}" for number in ended.stdout.split()}
+    journal = Journal(tmp_path / "j.db")
+    assert len(acknowledged) == 301
+    assert acknowledged <= {entry.decision for entry in journal.entries()}
+    journal.close()
