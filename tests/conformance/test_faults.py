@@ -14,7 +14,7 @@ from typing import Any
 from tests.conformance.test_process_death import is_gone
 
 ROOT = Path(__file__).parents[2]
-FAILURES = {"num_failures": 12, "req_failure_prob": 10, "resp_failure_prob": 10, "in_flight_failure_prob": 10}
+FAILURES = {"num_failures": 5, "req_failure_prob": 10, "resp_failure_prob": 10, "in_flight_failure_prob": 10}
 
 NUMBERS = """
 import asyncio, json
