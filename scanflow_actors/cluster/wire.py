@@ -163,7 +163,11 @@ Entry = (
 
 def pack(entries: list[Entry]) -> bytes:
     """Pickle a frame; an entry that does not pickle is replaced by `Unreadable`, alone."""
-    heads = [(type(entry), getattr(entry, "path", ""), getattr(entry, "ask", None)) for entry in entries]
+    heads = (  # flat: read only where the body cannot be
+        [type(entry) for entry in entries],
+        [getattr(entry, "path", "") for entry in entries],
+        [getattr(entry, "ask", None) for entry in entries],
+    )
     body = _by_reference(entries) or _by_value(entries)
     if body is None:
         body = pickle.dumps([_packable(entry) for entry in entries], protocol=5)
@@ -194,8 +198,11 @@ def unpack(frame: bytes) -> list[Entry]:
         entries: list[Entry | _Wrapped] = pickle.loads(body)
     except Exception as error:  # noqa: BLE001 - a class that this host cannot import raises anything
         problem = f"{type(error).__name__}: {error}"
-        return [Unreadable(kind, path, ask, problem) for kind, path, ask in heads]
-    return [_opened(entry, head) for entry, head in zip(entries, heads, strict=True)]
+        return [Unreadable(kind, path, ask, problem) for kind, path, ask in zip(*heads, strict=True)]
+    return [
+        _opened(entry, heads, at) if isinstance(entry, _Wrapped) else entry
+        for at, entry in enumerate(entries)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,13 +223,12 @@ def _packable(entry: Entry) -> Entry | _Wrapped:
         return Unreadable(type(entry), getattr(entry, "path", ""), getattr(entry, "ask", None), problem)
 
 
-def _opened(entry: Entry | _Wrapped, head: tuple[type, str, int | None]) -> Entry:
-    if not isinstance(entry, _Wrapped):
-        return entry
+def _opened(entry: _Wrapped, heads: tuple[list[type], list[str], list[int | None]], at: int) -> Entry:
     try:
         opened: Entry = pickle.loads(entry.body)
     except Exception as error:  # noqa: BLE001 - as in unpack
-        return Unreadable(*head, f"{type(error).__name__}: {error}")
+        kinds, paths, asks = heads
+        return Unreadable(kinds[at], paths[at], asks[at], f"{type(error).__name__}: {error}")
     return opened
 
 
