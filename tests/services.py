@@ -45,7 +45,9 @@ def highest(answers: list[int]) -> int:
 
 
 def whoami(given: list[Any]) -> list[dict[str, Any]]:
-    """Answer a batch by the replica's process, what it was given, and the size of the batch."""
+    """Answer a batch by the replica's process, its CPUs and the size of the batch; die of "die"."""
+    if "die" in given:
+        os._exit(1)
     context: Any = ray.get_runtime_context()
     cpus = context.get_assigned_resources().get("CPU", 0)
     return [{"pid": os.getpid(), "cpus": cpus, "batch": len(given)} for _ in given]

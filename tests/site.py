@@ -13,6 +13,9 @@ from scanflow_actors.infrastructure import (
     ExecutorFailed,
     Infrastructure,
     InfrastructureActor,
+    ServiceDegraded,
+    ServiceRecovered,
+    ServiceUnavailable,
     Subscription,
     WorkflowAdvanced,
     WorkflowChanged,
@@ -38,6 +41,9 @@ S = TypeVar("S", bound="Site")
 _KEYS = itertools.count()
 
 
+TOLD = (ExecutorFailed, WorkflowChanged, ServiceUnavailable, ServiceDegraded, ServiceRecovered)
+
+
 class Facts:
     """The facts that were told so far."""
 
@@ -46,17 +52,19 @@ class Facts:
         self.changed = asyncio.Event()
 
     def of(self, kind: type[F], key: str | None = None) -> list[F]:
-        return [
-            fact for fact in self.all if isinstance(fact, kind) and key in {None, getattr(fact, "key", None)}
-        ]
+        return [fact for fact in self.all if isinstance(fact, kind) and key in {None, _about(fact)}]
 
     async def has(self, kind: type[F], key: str) -> F:
-        """Wait for the first fact of this kind about this run."""
+        """Wait for the first fact of this kind about this run, or workflow."""
         async with asyncio.timeout(60):
             while not (found := self.of(kind, key)):
                 self.changed.clear()
                 await self.changed.wait()
         return found[0]
+
+
+def _about(fact: Any) -> str | None:
+    return getattr(fact, "key", None) or getattr(fact, "workflow", None)
 
 
 class Recorder(Actor):
@@ -65,7 +73,15 @@ class Recorder(Actor):
 
     @receive
     def record(
-        self, fact: WorkflowStarted | WorkflowAdvanced | ExecutorFailed | WorkflowEnded | WorkflowChanged
+        self,
+        fact: WorkflowStarted
+        | WorkflowAdvanced
+        | ExecutorFailed
+        | WorkflowEnded
+        | WorkflowChanged
+        | ServiceUnavailable
+        | ServiceDegraded
+        | ServiceRecovered,
     ) -> None:
         self._facts.all.append(fact)
         self._facts.changed.set()
@@ -93,7 +109,8 @@ class Site:
             knowledge=KnowledgeSettings.in_folder(self.folder),
             observer=self._observer,
             serving=serving,
-            subscriptions=(Subscription(actor="recorder", facts=(ExecutorFailed, WorkflowChanged)),),
+            watch_every_s=0.2,
+            subscriptions=(Subscription(actor="recorder", facts=TOLD),),
         )
         self.ref = await self.system.spawn(InfrastructureActor, parts, name="infrastructure")
 

@@ -22,6 +22,7 @@ from scanflow_actors.infrastructure.facts import Fact, WorkflowAdvanced, Workflo
 from scanflow_actors.infrastructure.ledger import Ledger
 from scanflow_actors.infrastructure.online_primitives import Deployments, OnlinePrimitives
 from scanflow_actors.infrastructure.turns import Turns
+from scanflow_actors.infrastructure.watch import watch
 from scanflow_actors.primitives import Outcome, Perform, RunWorkflow
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Infrastructure:
     """By which the arbiter decides between strategies."""
     serving: Serving | None = None
     """What online workflows run on; None refuses their primitives."""
+    watch_every_s: float = 2.0
+    """Seconds between two looks at how services are; a look costs one call to the controller."""
 
 
 class InfrastructureActor(Actor):
@@ -85,6 +88,8 @@ class InfrastructureActor(Actor):
         self._batch = BatchPrimitives(parts.backend, definitions, parts.knowledge, self._tell)
         deployments = await asyncio.to_thread(Deployments, self._ledger)
         self._online = OnlinePrimitives(parts.serving, definitions, deployments, self._tell)
+        if parts.serving is not None:
+            ctx.run(watch(parts.serving, self._tell, every_s=parts.watch_every_s), name="watch")
 
     async def on_stop(self, ctx: ActorContext) -> None:
         """Close the ledger."""

@@ -95,4 +95,42 @@ class WorkflowChanged:
     generation: int
 
 
-Fact = WorkflowStarted | WorkflowAdvanced | ExecutorFailed | WorkflowEnded | WorkflowChanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfService:
+    workflow: str
+    version: int
+    service: str
+    running: int
+    """Replicas that answer."""
+    wanted: int
+    """Replicas that there should be."""
+
+
+class ServiceUnavailable(_OfService):
+    """Fact: no replica of a service answers any more."""
+
+    __slots__ = ()
+
+
+class ServiceDegraded(_OfService):
+    """Fact: fewer replicas of a service answer than should, but some do."""
+
+    __slots__ = ()
+
+
+class ServiceRecovered(_OfService):
+    """Fact: as many replicas of a service answer as should, after fewer did."""
+
+    __slots__ = ()
+
+
+Fact = (
+    WorkflowStarted
+    | WorkflowAdvanced
+    | ExecutorFailed
+    | WorkflowEnded
+    | WorkflowChanged
+    | ServiceUnavailable
+    | ServiceDegraded
+    | ServiceRecovered
+)

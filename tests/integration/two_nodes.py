@@ -62,7 +62,7 @@ async def play(folder: Path, nodes: dict[str, str], lose: Any) -> dict[str, Any]
 
 def main(folder: Path) -> None:
     os.environ.update(RAY_ENVIRONMENT)
-    cluster = Cluster(
+    cluster: Any = Cluster(
         initialize_head=True, head_node_args={**NODE, "labels": {"zone": "a"}, "include_dashboard": False}
     )
     second = cluster.add_node(**NODE, labels={"zone": "b"})

@@ -14,7 +14,12 @@ import pytest
 import pytest_asyncio
 
 from scanflow_actors.errors import UnknownWorkflowError
-from scanflow_actors.infrastructure import InProcessBackend, InProcessServing
+from scanflow_actors.infrastructure import (
+    InProcessBackend,
+    InProcessServing,
+    ServiceRecovered,
+    ServiceUnavailable,
+)
 from scanflow_actors.primitives import (
     ApplyWorkflowInstance,
     DeleteWorkflow,
@@ -215,6 +220,10 @@ async def test_replicas_resources_and_affinity_of_services_that_answer_are_chang
     deployed = await stall.must(DeployWorkflow(workflow="r"))
     async with stall.http.post(deployed.address, data=b"{") as response:
         assert response.status == 400
+    assert (await stall.ask("r", "die"))[0] in {500, 503}
+    gone = await stall.facts.has(ServiceUnavailable, "r")
+    assert (gone.version, gone.service, gone.running) == (1, "model", 0)
+    assert (await stall.facts.has(ServiceRecovered, "r")).running == 1
     _, first, _ = await stall.ask("r", 1)
     async with stall.under_load("r") as answers:
         await stall.must(DuplicateWorkflowInstance(workflow="r", version=1, copies=2))

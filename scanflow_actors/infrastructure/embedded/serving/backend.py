@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.serve.config import AutoscalingConfig
-from ray.serve.exceptions import RayServeException
 
 from scanflow_actors.errors import ServiceFailedError
 from scanflow_actors.infrastructure.embedded import apart
+from scanflow_actors.infrastructure.embedded.serving import controller
 from scanflow_actors.infrastructure.embedded.serving.front import Front
 from scanflow_actors.infrastructure.embedded.serving.node import Node
 from scanflow_actors.infrastructure.serving import ServiceState
@@ -60,32 +60,20 @@ class ServeBackend:
         await self._ensure_started()
         name = _application(workflow.name, workflow.version)
         avoid = await self._avoided(workflow)
-        is_new = name not in await self._applications()
+        is_new = name not in await controller.applications()
         try:
-            await asyncio.to_thread(serve.run, self._graph(workflow, avoid), name=name, route_prefix=None)
-        except (RuntimeError, RayServeException, TimeoutError) as error:
-            problem = await self._problem(name) or str(error)
+            await controller.run(self._graph(workflow, avoid), name, None)
+        except ServiceFailedError as error:
             if is_new:
-                await asyncio.to_thread(serve.delete, name)
-            raise ServiceFailedError(workflow=workflow.name, problem=problem) from error
-
-    async def _applications(self) -> Mapping[str, Any]:
-        return (await asyncio.to_thread(serve.status)).applications
-
-    async def _problem(self, name: str) -> str:
-        """What Serve says of the deployments that did not come up."""
-        application = (await self._applications()).get(name)
-        deployments = application.deployments.values() if application else ()
-        return "; ".join(each.message for each in deployments if each.message)
+                await controller.delete(name)
+            raise ServiceFailedError(workflow=workflow.name, problem=error.problem) from error
 
     async def delete(self, workflow: str, version: int) -> None:
         """Wait until the front has nothing under way in a version, and take it away."""
         name = _application(workflow, version)
-        applications = await self._applications()
-        if workflow in applications:
+        if workflow in await controller.applications():
             await serve.get_app_handle(workflow).broadcast("drained", version).results_async()
-        if name in applications:
-            await asyncio.to_thread(serve.delete, name)
+        await controller.delete(name)
 
     async def route(self, workflow: str, traffic: Traffic, latency_bound_s: float) -> str:
         """Open the address, or give its front other shares; its replicas stay."""
@@ -103,7 +91,7 @@ class ServeBackend:
             max_ongoing_requests=1000,
             ray_actor_options={"num_cpus": self.front_num_cpus},
         )
-        await asyncio.to_thread(serve.run, front.bind(), name=workflow, route_prefix=f"/{workflow}")
+        await controller.run(front.bind(), workflow, f"/{workflow}")
         await self._open(workflow)
         return f"http://{self.host}:{self.port}/{workflow}"
 
@@ -128,18 +116,18 @@ class ServeBackend:
     async def close(self, workflow: str) -> None:
         """Take the front away."""
         await asyncio.to_thread(apart.wish, workflow, ())
-        await asyncio.to_thread(serve.delete, workflow)
+        await controller.delete(workflow)
 
     async def states(self) -> Mapping[tuple[str, int], Mapping[str, ServiceState]]:
         """Count replicas that answer, not those that are wanted."""
         found = {}
-        for name, application in (await self._applications()).items():
+        for name, application in (await controller.applications()).items():
             workflow, mark, version = name.rpartition(".v")
             if mark and version.isdigit():
                 found[workflow, int(version)] = {
                     service: ServiceState(
                         running=each.replica_states.get("RUNNING", 0),
-                        wanted=sum(each.replica_states.values()),
+                        wanted=sum(n for state, n in each.replica_states.items() if state != "STOPPING"),
                     )
                     for service, each in application.deployments.items()
                 }
@@ -147,8 +135,7 @@ class ServeBackend:
 
     async def _ensure_started(self) -> None:
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        options = {"host": self.host, "port": self.port}
-        await asyncio.to_thread(serve.start, http_options=options)  # does nothing when Serve runs
+        await controller.start({"host": self.host, "port": self.port})
 
     async def _avoided(self, workflow: OnlineWorkflow) -> frozenset[str]:
         """Nodes of those that it must not meet."""
