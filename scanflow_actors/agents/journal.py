@@ -48,6 +48,7 @@ create table if not exists entry (
     body text not null
 );
 create unique index if not exists entry_once on entry (decision, kind) where kind in ('decision', 'outcome');
+create index if not exists entry_decision on entry (decision, kind);
 create index if not exists entry_trace on entry (trace);
 create table if not exists memory (
     agent text not null,
