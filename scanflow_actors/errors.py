@@ -33,6 +33,7 @@
     ├── ArtifactError                  (LookupError)   an artifact that is gone or altered
     ├── KnowledgeBaseError             (LookupError)   a run, experiment or version that is gone
     ├── DataNotFoundError              (LookupError)   a data set that is not there
+    ├── MetricsError                   (LookupError)   a source of metrics that does not answer
     ├── UnknownDecisionError           (LookupError)   no decision, or several, have this name
     └── JournalError                   the journal cannot be read or written
 
@@ -326,6 +327,16 @@ class DataNotFoundError(ScanflowError, LookupError):
         self.looked_in = looked_in
         self.remedy = remedy
         super().__init__(f"{what} not found in {looked_in}; {remedy}")
+
+
+class MetricsError(ScanflowError, LookupError):
+    """A source of metrics cannot be reached or refuses the query. Its operator, or the query's author."""
+
+    def __init__(self, *, source: str, query: str, problem: str) -> None:
+        self.source = source
+        self.query = query
+        self.problem = problem
+        super().__init__(f"metrics of {source}, query {query!r}: {problem}")
 
 
 class UnknownDecisionError(ScanflowError, LookupError):

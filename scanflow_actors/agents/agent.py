@@ -265,7 +265,8 @@ class Agent(Acting):
         if strategy is None:
             known = ", ".join(self._strategies)
             raise RejectError(f"{self.charge.name} has no strategy {message.strategy!r}; it has {known}")
-        await self._worked(strategy)
+        async with self.turn_of(strategy.name):
+            await self._worked(strategy)
         self._schedule_all(ctx)
 
     @receive
