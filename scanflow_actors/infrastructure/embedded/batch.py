@@ -63,20 +63,19 @@ class EmbeddedBackend(BatchRuns):
         super().__init__(_RayTasks(cache))
 
 
+_Head = tuple["Executor", "Mapping[str, list[Any]]", "Path | None", "tuple[str, str | None]"]
+"""What a task gets beside its arguments, in one piece: Ray serialises each argument on its own."""
+
+
 @ray.remote(num_returns=2, max_retries=0)
-def _task(
-    executor: Executor,
-    lists: Mapping[str, list[Any]],
-    cache: Path | None,
-    mark: tuple[str, str | None],
-    **arguments: Any,
-) -> tuple[Any, Report]:
+def _task(head: _Head, **arguments: Any) -> tuple[Any, Report]:
     """What runs on the worker: two objects, so that the result need not move to be judged.
 
     The report is last: where the result does not pickle, Ray stores an error for both.
     """
-    if mark[1] is not None:
-        apart.is_here(mark[0], mark[1])
+    executor, lists, cache, (workflow, mark) = head
+    if mark is not None:
+        apart.is_here(workflow, mark)
     gathered = {name: ray.get(handles) for name, handles in lists.items()}
     report, result = work(executor, {**arguments, **gathered}, cache, is_alone=True)
     return result, report
@@ -152,7 +151,7 @@ class _RayTasks:
             "label_selector": labels or None,
         }
         return _task.options(**options).remote(
-            executor, lists, self._cache, (call.workflow, mark), **arguments
+            (executor, lists, self._cache, (call.workflow, mark)), **arguments
         )
 
     async def value(self, handle: Any) -> Any:
