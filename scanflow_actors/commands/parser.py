@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,10 @@ def add_commands(commands: Any) -> None:
     _add_journal(commands)
     _add_explain(commands)
     _add_replay(commands)
+    _add_up(commands)
+    _add_status(commands)
+    _add_call(commands)
+    _add_approve(commands)
 
 
 def _add_check(commands: Any) -> None:
@@ -77,6 +83,72 @@ def _add_replay(commands: Any) -> None:
     _finish(parser, "replay")
 
 
+def _add_up(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "up",
+        "run a team in this process until it is told to stop (SIGINT, SIGTERM)",
+        "scanflow up team.yaml --workflows my_workflows:WORKFLOWS --tokens tokens --port 8080",
+    )
+    parser.add_argument("file", type=Path, metavar="TEAM.yaml", help="the team's file")
+    parser.add_argument("--workflows", metavar="MODULE:NAME", help="the workflows that it may run, a tuple")
+    parser.add_argument("--tokens", type=Path, metavar="FILE", help="opens the REST door to these tokens")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address of the door; this machine only if not given"
+    )
+    parser.add_argument("--port", type=int, default=8080, help="port of the door; 0 takes a free one")
+    parser.add_argument("--team", default="team", metavar="NAME", help="name of the team in the door's paths")
+    parser.set_defaults(execute=_later("up", "up"))
+
+
+def _add_status(commands: Any) -> None:
+    parser = _command(commands, "status", "how the agents of a running team are", "scanflow status --json")
+    _add_door(parser)
+    parser.set_defaults(execute=_later("remote", "status"))
+
+
+def _add_call(commands: Any) -> None:
+    example = """scanflow call scaler AddReplica '{"because_of_ms": 250}'"""
+    parser = _command(commands, "call", "call an agent of a running team with a message", example)
+    parser.add_argument("agent", metavar="AGENT", help="its name")
+    parser.add_argument("message", metavar="MESSAGE", help="name of the message type")
+    parser.add_argument("fields", type=_object, metavar="JSON", help="the fields of the message")
+    _add_door(parser)
+    parser.set_defaults(execute=_later("remote", "call"))
+
+
+def _add_approve(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "approve",
+        "list what waits for a person, or approve or refuse it",
+        "scanflow approve 'scaler/add_replica/…#0' --refuse",
+    )
+    parser.add_argument(
+        "key", nargs="?", metavar="KEY", help="what waits; without it, all that waits is listed"
+    )
+    parser.add_argument("--refuse", action="store_true", help="say no")
+    _add_door(parser)
+    parser.set_defaults(execute=_later("remote", "settle"))
+
+
+def _add_door(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("SCANFLOW_URL", "http://127.0.0.1:8080")
+    parser.add_argument("--url", default=default, help="the door; $SCANFLOW_URL if it is set")
+    parser.add_argument("--team", default="team", metavar="NAME", help="name of the team")
+    parser.epilog = f"{parser.epilog}\n\nthe token is read from $SCANFLOW_TOKEN"
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"must be a JSON object; got {text!r}")
+    return found
+
+
 def _command(commands: Any, name: str, text: str, example: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -100,14 +172,17 @@ def _add_file(parser: argparse.ArgumentParser) -> None:
 
 
 def _finish(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.set_defaults(execute=_action(name))
+    parser.set_defaults(execute=_later("actions", name))
 
 
-def _action(name: str) -> Callable[[argparse.Namespace], int]:
-    from scanflow_actors.commands import actions  # noqa: PLC0415 - imports what `scanflow --help` can do without
+def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    """Import what a command does when it is run: `scanflow --help` can do without."""
 
-    found: Callable[[argparse.Namespace], int] = getattr(actions, name)
-    return found
+    def execute(options: argparse.Namespace) -> int:
+        found = importlib.import_module(f"scanflow_actors.commands.{module}")
+        return int(getattr(found, name)(options))
+
+    return execute
 
 
 def _instant(text: str) -> datetime:
