@@ -86,7 +86,7 @@ class Actor:
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Find the receivers while their module is at hand: a class of the main program travels without it."""
+        """Find the receivers while their module is at hand: the main program's classes travel without it."""
         super().__init_subclass__(**options)
         with contextlib.suppress(InvalidActorError):  # raised when it is spawned; a message may come later
             routes_of(cls)
