@@ -35,8 +35,8 @@ class Done:
     is_success: bool
     reason: str
     results: tuple[Any, ...]
-    is_refused: bool = False
-    """By the arbiter: a clear no, which is no failure."""
+    rule: str | None = None
+    """Of the arbiter, that refused it: a clear no, which is no failure."""
 
 
 async def carry_out(decision: Decision, ctx: ActorContext, journal: Journal, settings: AgentSettings) -> Done:
@@ -53,8 +53,7 @@ async def carry_out(decision: Decision, ctx: ActorContext, journal: Journal, set
             return Done(is_success=False, reason=str(error), results=tuple(results))
         results.append(result)
         if isinstance(result, Outcome) and not result.is_success:
-            is_refused = result.rule is not None
-            return Done(is_success=False, reason=result.reason, results=tuple(results), is_refused=is_refused)
+            return Done(is_success=False, reason=result.reason, results=tuple(results), rule=result.rule)
     return Done(is_success=True, reason="", results=tuple(results))
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Actor, receive
+from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.agents.act import carry_out
 from scanflow_actors.agents.charge import AgentFact, Charge, Concluded, Quarantined, Released
 from scanflow_actors.agents.journal import Journal
 from scanflow_actors.agents.quarantine import after_failure, after_success
 from scanflow_actors.agents.records import Decision, Memory
+from scanflow_actors.infrastructure.claim import Rule
 
 if TYPE_CHECKING:
-    from scanflow_actors.actors.context import ActorContext
+    from scanflow_actors.agents.act import Done
     from scanflow_actors.agents.strategy import Strategy
 
 
@@ -25,6 +27,7 @@ class Ended:
 
     decision: Decision
     is_failure: bool
+    is_stale: bool
     reason: str
 
 
@@ -51,7 +54,7 @@ class Acting(Actor):
         try:
             async with self._turns.setdefault(decision.strategy, asyncio.Lock()):
                 done = await carry_out(decision, ctx, self._journal, self.charge.settings)
-                await self.write("conclude", decision, done.is_success, done.reason, done.results)
+                await self._conclude(decision, done)
         finally:
             self._acting -= 1
         self._tell(
@@ -63,11 +66,24 @@ class Acting(Actor):
                 reason=done.reason,
             )
         )
-        is_failure = not done.is_success and not done.is_refused
-        ctx.self_ref.tell(Ended(decision, is_failure, done.reason))
+        is_failure = not done.is_success and done.rule is None
+        ctx.self_ref.tell(Ended(decision, is_failure, done.rule == Rule.STALE, done.reason))
+
+    async def _conclude(self, decision: Decision, done: Done) -> None:
+        """Write the outcome; what a stale decision was made of counts as not seen."""
+        outcome = (decision, done.is_success, done.reason, done.results)
+        if done.rule != Rule.STALE:
+            await self.write("conclude", *outcome)
+            return
+        async with self.turn_of(decision.strategy):
+            memory, (before, after) = self._memories.get(decision.strategy), decision.watermarks
+            if memory is not None and memory.watermark == after:
+                memory = replace(memory, watermark=before)
+                self._memories[decision.strategy] = memory
+            await self.write("conclude", *outcome, memory)
 
     @receive(concurrent=1000)
-    async def _ended(self, ended: Ended) -> None:
+    async def _ended(self, ended: Ended, ctx: ActorContext) -> None:
         """Count what came of a decision, in the strategy's turn, so that no step of it is lost."""
         async with self.turn_of(ended.decision.strategy):
             strategy = self._strategies.get(ended.decision.strategy)
@@ -75,8 +91,14 @@ class Acting(Actor):
                 return
             if ended.is_failure:
                 await self._failed(strategy, ended.decision.id, ended.reason)
+            elif ended.is_stale:
+                await self.look_again(strategy, ended.decision, ctx)
             else:
                 await self._worked(strategy)
+
+    async def look_again(self, strategy: Strategy, decision: Decision, ctx: ActorContext) -> None:
+        """Decide anew in place of a decision that was refused as stale."""
+        raise NotImplementedError
 
     def turn_of(self, strategy: str) -> asyncio.Lock:
         """What a strategy holds while it looks: it waits for itself, and not for the others."""

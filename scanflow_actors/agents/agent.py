@@ -24,18 +24,22 @@ from scanflow_actors.agents.control import (
     Release,
     Resume,
     ShowStatus,
-    StrategyStatus,
     Update,
+    status_of,
 )
 from scanflow_actors.agents.journal import MIND, Journal
 from scanflow_actors.agents.looking import Looked, Occasion, look
 from scanflow_actors.agents.memories import last_fire, recall
 from scanflow_actors.agents.quarantine import is_quarantined
-from scanflow_actors.agents.records import CALLS_KEPT, Memory, Mind
+from scanflow_actors.agents.records import AGAIN, CALLS_KEPT, Decision, Memory, Mind
+from scanflow_actors.agents.sensor import MESSAGE
 from scanflow_actors.agents.strategy import Accepted, Call, Strategy, decorated, waits_for
 from scanflow_actors.artifacts.knowledge import KnowledgeBase
 from scanflow_actors.errors import RejectError, StrategyFailedError
 from scanflow_actors.triggers import Received, Tick, due
+
+MAX_AGAIN = 3
+"""Looks at once in place of a stale decision, before the next instant is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,16 @@ class Agent(Acting):
                 return await self._look(strategy, memory, ctx, decision_id, call)
         return await self._look(strategy, memory, ctx, decision_id, call)
 
+    async def look_again(self, strategy: Strategy, decision: Decision, ctx: ActorContext) -> None:
+        """Look at once, a few times; then at the next instant. A message is not looked at again."""
+        if strategy.sense is MESSAGE or decision.id.count(AGAIN) >= MAX_AGAIN:
+            return
+        event_id = decision.id.removeprefix(f"{decision.agent}/{decision.strategy}/") + AGAIN
+        try:
+            await self._decide(strategy, self._memories[strategy.name], ctx, event_id=event_id, call=None)
+        except StrategyFailedError:
+            self._schedule(strategy, ctx)  # it is counted, and tried again at the next instant
+
     async def _look(
         self, strategy: Strategy, memory: Memory, ctx: ActorContext, decision_id: str, call: Call | None
     ) -> bool:
@@ -276,17 +290,10 @@ class Agent(Acting):
             is_paused=self._mind.is_paused,
             belief=self._mind.belief,
             acting=self._acting,
-            strategies=tuple(self._status_of(strategy) for strategy in self._strategies.values()),
-        )
-
-    def _status_of(self, strategy: Strategy) -> StrategyStatus:
-        memory, instant = self._memories[strategy.name], self._next_fire(strategy)
-        return StrategyStatus(
-            name=strategy.name,
-            watermark=memory.watermark,
-            failures=memory.failures,
-            quarantined_until=memory.quarantined_until,
-            next_fire=None if instant is None else instant.isoformat(),
+            strategies=tuple(
+                status_of(name, self._memories[name], self._next_fire(strategy))
+                for name, strategy in self._strategies.items()
+            ),
         )
 
     async def _remember(self, strategy: Strategy, memory: Memory) -> None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 from scanflow_actors.actors.message import Request
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scanflow_actors.agents.records import Memory
     from scanflow_actors.agents.strategy import Strategy
 
 
@@ -22,6 +25,17 @@ class StrategyStatus:
     quarantined_until: str | None
     next_fire: str | None
     """ISO 8601; None when only a message fires it."""
+
+
+def status_of(name: str, memory: Memory, next_fire: datetime | None) -> StrategyStatus:
+    """How a strategy is, by what it remembers."""
+    return StrategyStatus(
+        name=name,
+        watermark=memory.watermark,
+        failures=memory.failures,
+        quarantined_until=memory.quarantined_until,
+        next_fire=None if next_fire is None else next_fire.isoformat(),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,8 @@
 """Why did it do that? Every decision with its cause, and what is needed to go on after a crash.
 
-Three tables in one database: `entry` is append-only and says what was decided and what came of it;
-`memory` holds each strategy's watermark and trigger; `pending` the effects that are still to be carried
-out. A decision, its watermark and its effects are committed together, so an observation counts once,
-also when the agent is killed at any moment.
+Three tables in one database: `entry` is append-only and says what was decided and what came of it; `memory`
+holds each strategy's watermark and trigger; `pending` the effects still to be carried out. A decision, its
+watermark and its effects are committed together, so an observation counts once, whenever the agent is killed.
 """
 
 from __future__ import annotations
@@ -139,11 +138,20 @@ class Journal:
         with self._transaction() as database:
             self._append(database, "attempt", decision, None, reason, None)
 
-    def conclude(self, decision: Decision, is_success: bool, reason: str, results: Any) -> None:
+    def conclude(
+        self,
+        decision: Decision,
+        is_success: bool,
+        reason: str,
+        results: Any,
+        memory: Memory | None = None,
+    ) -> None:
         """Write what came of a decision's effects; they are no longer pending."""
         with self._transaction() as database:
             self._append(database, "outcome", decision, is_success, reason, plain(results))
             database.execute("delete from pending where decision = ?", (decision.id,))
+            if memory is not None:
+                self._remember(database, decision.agent, decision.strategy, memory)
 
     # ------------------------------------------------------------------ reading
 

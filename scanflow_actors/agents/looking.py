@@ -61,6 +61,7 @@ async def _look(strategy: Strategy, memory: Memory, occasion: Occasion) -> Looke
         if not strategy.sense.accumulates:
             memory = replace(memory, watermark=seen.watermark)
         return Looked(memory=memory, belief=occasion.belief, decision=None)
+    before = memory.watermark
     verdict = strategy.given.judge(Look(state=seen.state, now=occasion.now, memory=memory.verdict))
     memory = replace(memory, verdict=verdict.memory)
     if verdict.holds or not strategy.sense.accumulates:
@@ -68,7 +69,9 @@ async def _look(strategy: Strategy, memory: Memory, occasion: Occasion) -> Looke
     belief = occasion.belief
     if strategy.learns is not None:
         belief = strategy.learns(belief, seen.state)
-    decision = _decision(strategy, seen.state, verdict, occasion)
+    decision = replace(
+        _decision(strategy, seen.state, verdict, occasion), watermarks=(before, memory.watermark)
+    )
     return Looked(memory=memory, belief=belief, decision=decision)
 
 

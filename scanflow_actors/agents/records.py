@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scanflow_actors.agents.action import Effect
 
+AGAIN = "~again"
+"""Ends the name of a decision that was made in place of a stale one."""
+
 CALLS_KEPT = 256
 """Keys of calls that a strategy remembers: a caller repeats a call some times, and then gives up."""
 
@@ -31,6 +34,8 @@ class Decision:
     effects: tuple[Effect, ...]
     priority: int = 0
     lease_s: float = 0.0
+    watermarks: tuple[Any, Any] = (None, None)
+    """Before and after it: taken back when the decision is refused as stale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from scanflow_actors.agents.constraint import EPOCH, Look
 from scanflow_actors.agents.observed import Observed, added, news, thing
 from scanflow_actors.agents.plain import plain
+from scanflow_actors.agents.records import AGAIN
 from scanflow_actors.agents.sensor import MESSAGE
 from scanflow_actors.agents.strategy import awaited, waits_for
 from scanflow_actors.triggers import Received, Tick
@@ -65,7 +66,8 @@ def replay(entries: Iterable[Entry], strategies: Mapping[str, tuple[Strategy, ..
     Returns:
         What would have been decided, and how it compares.
     """
-    recorded = [entry for entry in entries if entry.kind == "decision"]
+    made = {entry.decision: entry for entry in entries if entry.kind == "decision"}
+    recorded = [entry for name, entry in made.items() if f"{name}{AGAIN}" not in made]
     stage = _Stage.of(strategies, recorded)
     stage.run()
     acted_then = Counter(f"{entry.agent}/{entry.strategy}" for entry in recorded if entry.holds)
