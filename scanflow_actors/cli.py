@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from scanflow_actors import __version__
+from scanflow_actors.commands import add_commands
 from scanflow_actors.errors import (
     DataNotFoundError,
     InvalidArrayError,
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _USERS_ERRORS as error:
         _complain(str(error))
         return 2
+    except ModuleNotFoundError as error:
+        return _without_extra(error.name)
     except ScanflowError as error:
         _complain(f"{type(error).__name__}: {error}")
         return 1
@@ -67,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     demos = demo.add_subparsers(required=True, metavar="NAME")
     mnist = demos.add_parser("mnist", help="keep a digit classifier good while its input drifts")
     _add_mnist(mnist)
+    add_commands(commands)
     return parser
 
 

@@ -55,7 +55,8 @@ class Commands:
         value, error = None, None
         try:
             if command.kind == "spawn":
-                await self._spawn(cloudpickle.loads(command.argument))
+                recipe = await asyncio.to_thread(cloudpickle.loads, command.argument)  # it may import much
+                await self._spawn(recipe)
             elif command.kind == "stop":
                 name, drain = command.argument
                 await self._stop(name, drain=drain)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+PATIENCE = 4
+"""Heartbeats in a row that find the event loop held up before it is told: an import may take one."""
+
 HostHandle = Any
 """Ray's handle of a `RayHost`: its methods are made at run time, so it has no static type."""
 
@@ -38,7 +41,7 @@ class Pulse:
     def __init__(self, host: Host, settings: RaySettings) -> None:
         self._host = host
         self._settings = settings
-        self._is_blocked = False
+        self._blocked = 0
 
     async def watch(self) -> None:
         """Feel it until the host is gone; cancelled then."""
@@ -59,10 +62,10 @@ class Pulse:
 
     async def _silent(self, beat: asyncio.Task[bool]) -> set[asyncio.Task[bool]]:
         settings, host = self._settings, self._host
-        _log.warning("%s (pid %d) gives no sign of life", host.id, host.pid)
+        _log.info("%s (pid %d) gives no sign of life", host.id, host.pid)
         done, _ = await asyncio.wait((beat,), timeout=settings.hung_kill_s)
         if done:
-            _log.warning("%s (pid %d) is back", host.id, host.pid)
+            _log.info("%s (pid %d) is back", host.id, host.pid)
         else:
             _log.error(
                 "%s (pid %d) has been silent for %s s; it is killed", host.id, host.pid, settings.hung_kill_s
@@ -71,9 +74,9 @@ class Pulse:
         return done
 
     def _turns(self, *, turns: bool) -> None:
-        if not turns and not self._is_blocked:
+        self._blocked = 0 if turns else self._blocked + 1
+        if self._blocked == PATIENCE:
             _log.warning("%s: a receiver holds up the event loop; run long work in a thread", self._host.id)
-        self._is_blocked = not turns
 
 
 def _retrieve(beat: asyncio.Task[bool]) -> None:

@@ -245,7 +245,8 @@ async def test_g13_a_host_that_hangs_is_noticed_and_replaced(
     ray_session: None,  # noqa: ARG001 - must run
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    settings = Settings(ray=RaySettings(standby_hosts=1, heartbeat_s=0.3, hung_kill_s=0.5))
+    caplog.set_level("INFO", "scanflow_actors.cluster.pulse")
+    settings = Settings(ray=RaySettings(standby_hosts=1, heartbeat_s=0.5, hung_kill_s=3.0))
     async with RayActorSystem("hung", settings=settings) as system:
         counter = await system.spawn(Counter, 5, name="counter", restart=FAST)
         pid = system.process_of(counter)
@@ -262,6 +263,7 @@ async def test_g13_a_host_that_comes_back_in_time_goes_on(
     ray_session: None,  # noqa: ARG001 - must run
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO", "scanflow_actors.cluster.pulse")
     settings = Settings(ray=RaySettings(standby_hosts=0, heartbeat_s=0.3, hung_kill_s=None))
     async with RayActorSystem("sleepy", settings=settings) as system:
         counter = await system.spawn(Counter, 5, name="counter", restart=FAST)
