@@ -109,7 +109,7 @@ class Site:
             knowledge=KnowledgeSettings.in_folder(self.folder),
             observer=self._observer,
             serving=serving,
-            watch_every_s=0.2,
+            watch_every_s=1.0,
             subscriptions=(Subscription(actor="recorder", facts=TOLD),),
         )
         self.ref = await self.system.spawn(InfrastructureActor, parts, name="infrastructure")

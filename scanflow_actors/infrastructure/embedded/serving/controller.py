@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-POLL_S = 0.2
-"""Seconds between two looks at an application that comes up or goes."""
+POLL_S = 0.5
+"""Seconds between two looks at an application that comes up or goes; a look costs tens of ms of CPU."""
 
 _ONE = threading.Lock()
 
