@@ -36,7 +36,8 @@ format: $(STAMP) ## Let ruff format and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## Measure, and print the tables
+bench: $(STAMP) ## Measure beside the peers, and write the tables to benchmarks/results (takes long)
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/run.py
 
 clean: ## Remove what the other targets made

@@ -18,6 +18,7 @@ from scanflow_actors.errors import (
     InvalidTriggerError,
     InvalidWorkflowError,
     ScanflowError,
+    UnknownDecisionError,
     UnknownWorkflowError,
 )
 
@@ -30,6 +31,7 @@ _USERS_ERRORS = (
     InvalidTeamError,
     InvalidTriggerError,
     InvalidWorkflowError,
+    UnknownDecisionError,
     UnknownWorkflowError,
 )
 

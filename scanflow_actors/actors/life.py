@@ -209,7 +209,9 @@ class Life:
         await context.close(grace_s)
 
     async def end(self, reason: StopReason, failed: ActorFailedError | None = None) -> None:
-        """End for good: the name is free before the watchers hear of it."""
+        """End for good, once: the name is free before the watchers hear of it."""
+        if self.state is State.ENDED:
+            return
         cell = self._cell
         self.stopping = True
         if self._timer is not None:
