@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 OUT    ?= scanflow-demo
+# Two at a time: most of the time of the slow tests is waiting for processes to start and end.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format bench clean
@@ -23,14 +25,14 @@ demo: $(STAMP) ## Run the main job: four agents keep a digit classifier good whi
 	$(BIN)/scanflow demo mnist --out $(OUT)
 
 test: $(STAMP) ## Run all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: $(STAMP) ## Format, lint, types, import floors, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 format: $(STAMP) ## Let ruff format and mend what it can
 	$(BIN)/ruff format .

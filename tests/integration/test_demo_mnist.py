@@ -42,7 +42,7 @@ async def test_the_team_finishes_although_each_agent_is_killed_once(tmp_path: Pa
             killed[victim] = system.process_of(system.find(victim))
             os.kill(killed[victim], signal.SIGKILL)
 
-    lab = Lab(folder=tmp_path, windows=WINDOWS)
+    lab = Lab(folder=tmp_path, windows=WINDOWS, hour_s=3.0, first_epochs=3, detector_epochs=4)
     result = await run(lab, Console(file=StringIO()), kill)
 
     assert set(killed) == set(VICTIMS.values())
@@ -73,7 +73,18 @@ def _decisions(result: Result, strategy: str) -> list[dict[str, Any]]:
 @pytest.mark.timeout(420)
 def test_the_command_leaves_table_figures_and_record_and_no_process(tmp_path: Path) -> None:
     record = tmp_path / "result.json"
-    options = ("--windows", "3", "--seed", "1", "--out", str(tmp_path / "out"), "--json", str(record))
+    options = (
+        "--windows",
+        "3",
+        "--hour",
+        "2",
+        "--seed",
+        "1",
+        "--out",
+        str(tmp_path / "out"),
+        "--json",
+        str(record),
+    )
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "scanflow_actors", "demo", "mnist", *options],
         capture_output=True,

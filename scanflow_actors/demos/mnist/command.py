@@ -64,7 +64,7 @@ def add_options(parser: ArgumentParser) -> None:
         help="labels that the oracle gives for one check at most (default 150)",
     )
     parser.add_argument(
-        "--hour", type=_seconds, default=5.0, metavar="SECONDS", help="an hour of the agents (default 5)"
+        "--hour", type=_seconds, default=4.0, metavar="SECONDS", help="an hour of the agents (default 4)"
     )
     parser.add_argument(
         "--digits",

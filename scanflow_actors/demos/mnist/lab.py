@@ -38,7 +38,7 @@ class Lab:
     """Critical samples picked from one check at most."""
     label_budget: int = 150
     """Labels that the oracle gives for one check at most."""
-    hour_s: float = 5.0
+    hour_s: float = 4.0
     """Seconds that an hour of the agents takes: the one scale factor."""
     first_epochs: int = 10
     retrain_epochs: tuple[int, int] = (4, 8)
