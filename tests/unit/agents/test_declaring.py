@@ -151,7 +151,9 @@ def test_a_strategy_round_trips_through_its_spec() -> None:
         assert reader.strategy(spec, "it") == one
 
 
-@pytest.mark.parametrize("then", [perform(lambda _s: RunWorkflow(workflow="w")), AsMethod], ids=str)
+@pytest.mark.parametrize(
+    "then", [perform(lambda _s: RunWorkflow(workflow="w")), AsMethod], ids=["lambda", "method"]
+)
 def test_a_strategy_that_is_code_has_no_form_in_a_file(then: Any, tmp_path: Path) -> None:
     if then is AsMethod:
         (one,) = AsMethod(Charge(name="a", journal=tmp_path)).all_strategies()
