@@ -5,7 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 OUT    ?= scanflow-demo
 # Two at a time: most of the time of the slow tests is waiting for processes to start and end.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# WORKERS=0 runs them one after the other.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format bench clean

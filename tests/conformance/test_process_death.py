@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -251,10 +252,12 @@ async def test_g13_a_host_that_hangs_is_noticed_and_replaced(
         counter = await system.spawn(Counter, 5, name="counter", restart=FAST)
         pid = system.process_of(counter)
         os.kill(pid, signal.SIGSTOP)
-        with pytest.raises(HostLostError):
-            await counter.ask(Add(1))
+        answers = []
+        with contextlib.suppress(HostLostError):  # raised unless the request had not left yet: it moves then
+            answers.append(await counter.ask(Add(1)))
         assert "gives no sign of life" in caplog.text
-        assert await counter.ask(Add(1)) == 6
+        answers.append(await counter.ask(Add(1)))
+        assert answers in ([6], [6, 7])
         assert system.process_of(counter) != pid
         assert await is_gone(pid)
 
