@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = ["tests.postgres"]
+
 
 def pytest_configure() -> None:
     """Say that there is no event loop, or looptime makes one for the first plain test and leaves it open."""
