@@ -40,7 +40,7 @@ format: $(STAMP) ## Let ruff format and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## Measure beside the peers, and write the tables to benchmarks/results (takes long)
+bench: $(STAMP) ## Run all benchmarks beside the peers, and write benchmarks/README.md (takes some minutes)
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/run.py
 

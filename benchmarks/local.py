@@ -1,14 +1,15 @@
 # ruff: noqa: D101, D102, D103 - the name of a case says what it measures
 """What a message costs in one process: ours beside a plain queue, Pykka and xoscar.
 
-``python benchmarks/local.py CASE [--uvloop]`` prints one JSON object: messages per second, and microseconds
-of CPU per message (of the whole process, all threads).
+``python benchmarks/local.py [CASE]`` prints for each case, or for one, messages per second and microseconds
+of CPU per message (of the whole process, all threads). A case that ends in ", uvloop" runs on that loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -217,17 +218,29 @@ CASES: dict[str, Callable[[], Any]] = {
     "xoscar ask, one by one": lambda: xoscar_run(1, tell=False),
     "xoscar ask, gathered": lambda: xoscar_run(GATHERED, tell=False),
 }
+ON_UVLOOP = [case for case in CASES if case.startswith(("queue", "ours"))]
+
+
+def run(case: str, *, on_uvloop: bool) -> dict[str, Any]:
+    try:
+        if on_uvloop:
+            import uvloop  # noqa: PLC0415 - optional
+
+            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        made = CASES[case]()
+        result: dict[str, Any] = asyncio.run(made) if asyncio.iscoroutine(made) else made
+    except ModuleNotFoundError as error:
+        return {"skipped": f"{error.name} is not installed"}
+    return result
 
 
 def main() -> None:
-    case = CASES[sys.argv[1]]
-    if "--uvloop" in sys.argv:
-        import uvloop  # noqa: PLC0415 - optional
-
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    made = case()
-    result = asyncio.run(made) if asyncio.iscoroutine(made) else made
-    print(json.dumps(result))
+    if len(sys.argv) > 1:
+        case = sys.argv[1].removesuffix(", uvloop")
+        print(json.dumps({"case": sys.argv[1], **run(case, on_uvloop=case != sys.argv[1])}))
+        return
+    for case in (*CASES, *(f"{case}, uvloop" for case in ON_UVLOOP)):  # a process each: no heap is inherited
+        subprocess.run([sys.executable, __file__, case], check=True)  # noqa: S603 - ourselves
 
 
 if __name__ == "__main__":

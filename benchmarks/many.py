@@ -1,7 +1,7 @@
 # ruff: noqa: D101, D102, D103 - the name of a case says what it measures
 """What an idle actor weighs, how fast many start and stop, and how long a restart takes.
 
-``python benchmarks/many.py CASE`` prints one JSON object.
+``python benchmarks/many.py [CASE]`` prints one line of JSON a case, or for one case.
 """
 
 from __future__ import annotations
@@ -103,4 +103,5 @@ if __name__ == "__main__":
     import logging
 
     logging.disable(logging.WARNING)
-    print(json.dumps(asyncio.run(CASES[sys.argv[1]]())))
+    for case in sys.argv[1:] or CASES:
+        print(json.dumps({"case": case, **asyncio.run(CASES[case]())}))

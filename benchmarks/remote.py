@@ -1,7 +1,7 @@
 # ruff: noqa: D101, D102, D103 - the name of a case says what it measures
 """What a message costs between two processes on Ray: ours beside raw Ray actor calls.
 
-``python benchmarks/remote.py CASE`` prints one JSON object. CPU is that of both processes.
+``python benchmarks/remote.py [WHO …]`` prints one line of JSON a case. CPU is that of both processes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ ASKS = 5_000
 ASKS_RAY = 1_000
 IN_FLIGHT = 100
 ALONE = 300
+CASES = ("tell", "ask in flight", "ask alone")
+WHO = ("raw", "raw from the driver", "ours on Ray calls", "ours on streams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +172,32 @@ async def raw(case: str, counter: Any) -> dict[str, float]:
     return await latencies(one)
 
 
-async def run(who: str, case: str) -> dict[str, float]:
+async def run(who: str) -> dict[str, dict[str, float]]:
+    """Measure all cases between one pair of processes."""
+    if who == "raw":
+        counter, player = RawCounter.remote(), RawPlayer.remote()
+        return {case: await player.play.remote(case, counter) for case in CASES}
+    if who == "raw from the driver":
+        counter = RawCounter.remote()
+        return {case: await raw(case, counter) for case in CASES}
     settings = Settings(ray=RaySettings(standby_hosts=0, streams=who == "ours on streams"))
     async with RayActorSystem("bench", settings=settings) as system:
-        if who == "raw":
-            played: dict[str, float] = await RawPlayer.remote().play.remote(case, RawCounter.remote())
-            return played
-        if who == "raw from the driver":
-            return await raw(case, RawCounter.remote())
         roomy = MailboxSpec(capacity=10 * TOLD)
         counter = await system.spawn(Counter, name="counter", mailbox=roomy, placement=Dedicated())
         player = await system.spawn(Player, name="player", placement=Dedicated())
-        return await player.ask(Play(case, counter), timeout_s=300)
+        return {case: await player.ask(Play(case, counter), timeout_s=300) for case in CASES}
+
+
+async def main(asked: list[str]) -> None:
+    """Measure all that are asked for, on one Ray."""
+    async with RayActorSystem("ray", settings=Settings(ray=RaySettings(standby_hosts=0))):
+        for who in asked or WHO:
+            for case, result in (await run(who)).items():
+                print(json.dumps({"case": f"{who}, {case}", **result}))
 
 
 if __name__ == "__main__":
     # Classes of the main program travel by value, at a millisecond a frame: measure what a package would see.
-    from remote import run as run_imported
+    from remote import main as main_imported
 
-    print(json.dumps(asyncio.run(run_imported(*sys.argv[1].split(", ", 1)))))
+    asyncio.run(main_imported(sys.argv[1:]))

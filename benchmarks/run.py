@@ -1,212 +1,223 @@
-# ruff: noqa: D101, D102, D103 - the name of a case says what it measures
-"""Runs every benchmark in a process of its own, several times, and writes the tables.
+"""Runs every benchmark of this folder several times, each in a process of its own, and writes the tables.
 
-``python benchmarks/run.py [--runs 5] [--only local|remote|many]``: results go to ``benchmarks/results/``, as
-Markdown to read and as JSON to compare. A peer that is not installed is left out (extra ``bench``).
+``python benchmarks/run.py [--runs N] [--only NAME …]``. A benchmark is any other file here; ``python
+benchmarks/NAME.py`` measures once and prints, for each case, one line of JSON: its measures by name, as
+numbers, and the name of the ``case`` when there is more than one. ``{"case": …, "skipped": why}`` leaves a
+case out. What the measures must reach is in ``gates.toml``.
+
+A whole run writes ``README.md`` and ``results/all.json``; one with ``--only`` writes ``results/NAME.md`` and
+``.json``. A benchmark that fails does not end the others; the exit code is then 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-import importlib.util
 import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
+import tomllib
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+LIMIT_S = 300
+"""Seconds until a benchmark that hangs counts as failed."""
+
+Values = dict[tuple[str, str, str], list[float]]
+"""What was measured, by file, case and measure; one value a run."""
+
+INTRODUCTION = """# Benchmarks, as measured
+
+Written by `make bench` (`python benchmarks/run.py`). Each file of this folder asks one question, over the
+public interface only; how to add one is said at the top of `run.py`, and what must be reached is in
+`gates.toml`. *Raw* is one Ray call a message between the same two processes; CPU is that of all processes
+that take part.
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    file: str
-    name: str
-    needs: str = ""
-    flags: tuple[str, ...] = ()
-
-    @property
-    def title(self) -> str:
-        return " ".join((self.name, *self.flags))
-
-
-CASES = [
-    *(
-        Case("local", f"{who} {what}", needs, flags)
-        for what in ("tell", "ask, one by one", "ask, mailbox", "ask, gathered")
-        for who, needs in (("queue", ""), ("ours", ""), ("pykka", "pykka"), ("xoscar", "xoscar"))
-        for flags in ((), ("--uvloop",))
-        if not (who in {"queue", "pykka", "xoscar"} and what == "ask, mailbox")
-        if not (who == "pykka" and (flags or what == "ask, gathered"))
-        if not (who == "xoscar" and flags)
-    ),
-    *(
-        Case("remote", f"{who}, {what}")
-        for what in ("tell", "ask in flight", "ask alone")
-        for who in ("raw", "raw from the driver", "ours on Ray calls", "ours on streams")
-    ),
-    Case("many", "idle"),
-    Case("many", "restart"),
-]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """A bar: the ratio or value of two measures, and what it must reach."""
+    """A measure, or the ratio of two, and what it must reach (bar) and should (goal)."""
 
     what: str
-    mine: tuple[str, str]
-    theirs: tuple[str, str] | None
+    mine: list[str]
+    theirs: list[str] = field(default_factory=list)
     at_least: float | None = None
     at_most: float | None = None
+    goal: float | None = None
 
-    def value(self, medians: dict[str, dict[str, float]]) -> float | None:
-        try:
-            mine = medians[self.mine[0]][self.mine[1]]
-            return mine if self.theirs is None else mine / medians[self.theirs[0]][self.theirs[1]]
-        except KeyError:
-            return None
+    def value(self, medians: dict[tuple[str, ...], float]) -> float | None:
+        """What was measured, or None when it was not."""
+        mine = medians.get(tuple(self.mine))
+        if mine is None or not self.theirs:
+            return mine
+        theirs = medians.get(tuple(self.theirs))
+        return mine / theirs if theirs else None
 
-    def holds(self, value: float) -> bool:
-        if self.at_least is not None:
-            return value >= self.at_least
-        return self.at_most is not None and value <= self.at_most
+    def verdict(self, value: float | None) -> str:
+        """What it reaches: goal, bar or nothing."""
+        if value is None:
+            return "not measured"
+        if self.goal is not None and self._holds(value, self.goal):
+            return "goal"
+        return "bar" if self._holds(value, self.bar) else "**missed**"
 
+    def _holds(self, value: float, limit: float) -> bool:
+        return value <= limit if self.at_most is not None else value >= limit
 
-GATES = [
-    Gate("local tell: rate against a queue", ("ours tell", "per_s"), ("queue tell", "per_s"), at_least=0.4),
-    Gate("local tell: us of CPU", ("ours tell", "cpu_us"), None, at_most=2.0),
-    Gate("local tell: rate against Pykka", ("ours tell", "per_s"), ("pykka tell", "per_s"), at_least=3),
-    Gate("local tell: rate against xoscar", ("ours tell", "per_s"), ("xoscar tell", "per_s"), at_least=3),
-    Gate(
-        "local ask through the mailbox, one by one: rate against queue and future",
-        ("ours ask, mailbox", "per_s"),
-        ("queue ask, one by one", "per_s"),
-        at_least=0.9,
-    ),
-    Gate(
-        "local ask, gathered: rate against queue and future",
-        ("ours ask, gathered", "per_s"),
-        ("queue ask, gathered", "per_s"),
-        at_least=0.65,
-    ),
-    Gate(
-        "local ask to an idle target: rate against queue and future",
-        ("ours ask, one by one", "per_s"),
-        ("queue ask, one by one", "per_s"),
-        at_least=3,
-    ),
-    Gate(
-        "the same on uvloop",
-        ("ours ask, one by one --uvloop", "per_s"),
-        ("queue ask, one by one --uvloop", "per_s"),
-        at_least=2,
-    ),
-    *(
-        Gate(
-            f"across hosts, {what}, {carrier}: {measure} against raw Ray",
-            (f"ours on {carrier}, {what}", measure),
-            (f"raw, {what}", measure),
-            at_least=least,
-            at_most=most,
-        )
-        for what, carrier, measure, least, most in (
-            ("tell", "Ray calls", "per_s", 100, None),
-            ("tell", "streams", "per_s", 200, None),
-            ("ask in flight", "Ray calls", "per_s", 20, None),
-            ("ask in flight", "streams", "per_s", 60, None),
-            ("ask alone", "Ray calls", "p50_ms", None, 1.5),
-            ("ask alone", "streams", "p50_ms", None, 0.2),
-        )
-    ),
-    Gate("idle actor: KiB", ("idle", "kib"), None, at_most=3),
-    Gate("actors started: per second", ("idle", "starts_per_s"), None, at_least=50_000),
-    Gate("restart in its process: us", ("restart", "p50_us"), None, at_most=50),
-]
+    @property
+    def bar(self) -> float:
+        """What must be reached."""
+        bar = self.at_least if self.at_most is None else self.at_most
+        assert bar is not None, f"{self.what}: a gate needs at_least or at_most"
+        return bar
+
+    def row(self, medians: dict[tuple[str, ...], float]) -> str:
+        """One line of the table."""
+        value = self.value(medians)
+        sign = "≤" if self.at_most is not None else "≥"
+        goal = "" if self.goal is None else f"{sign} {self.goal:,g}"
+        measured = "" if value is None else shown(value)
+        return f"| {self.what} | {sign} {self.bar:,g} | {goal} | {measured} | {self.verdict(value)} |"
 
 
-def measure(case: Case) -> dict[str, float] | None:
-    command = [sys.executable, str(HERE / f"{case.file}.py"), case.name, *case.flags]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)  # noqa: S603 - ours
-    if outcome.returncode:
-        print(f"  failed: {outcome.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-        return None
-    result: dict[str, float] = json.loads(outcome.stdout.strip().splitlines()[-1])
-    return result
+def names() -> list[str]:
+    """All benchmarks; a file whose name begins with an underscore is only used by others."""
+    return sorted(
+        file.stem for file in HERE.glob("*.py") if file.stem != "run" and not file.stem.startswith("_")
+    )
+
+
+def measure(name: str, values: Values) -> bool:
+    """Run one benchmark once, and note what it prints; False when it fails."""
+    begin = time.monotonic()
+    command = [sys.executable, str(HERE / f"{name}.py")]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT_S)  # noqa: S603 - ours
+        note(name, done.stdout, values)
+    except subprocess.CalledProcessError as failed:
+        say(f"{name} failed with {failed.returncode}:\n{failed.stderr[-2000:]}")
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        say(f"{name} failed: {error}")
+    else:
+        say(f"{name}: {time.monotonic() - begin:.0f} s")
+        return True
+    return False
+
+
+def note(name: str, output: str, values: Values) -> None:
+    """Take up the lines of JSON that a benchmark printed.
+
+    Raises:
+        ValueError: There are none, or one holds what is no number.
+    """
+    lines: list[dict[str, Any]] = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    if not lines:
+        raise ValueError("it printed no line of JSON")
+    for line in lines:
+        case = line.pop("case", "")
+        if "skipped" in line:
+            say(f"  {case}: skipped, {line['skipped']}")
+            continue
+        for key, value in line.items():
+            if not isinstance(value, int | float):
+                raise ValueError(f"{key} of {case or name} is no number: {value!r}")  # noqa: TRY004 - of its output
+            values[name, case, key].append(float(value))
+
+
+def say(text: str) -> None:
+    """Tell of the progress."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
     text = Path("/proc/cpuinfo").read_text()
     model = next((line.split(":", 1)[1].strip() for line in text.splitlines() if "model name" in line), "?")
     return {
         "cpu": model,
         "cores": os.cpu_count(),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "load": os.getloadavg()[0],
+        "load before": round(os.getloadavg()[0], 2),
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
     }
 
 
+def shown(value: float) -> str:
+    """A number with three digits that count, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def spread(values: list[float]) -> str:
-    middle = statistics.median(values)
-    digits = 0 if middle >= 100 else 2
-    return f"{middle:,.{digits}f} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
+    """The median, and from where to where."""
+    return f"{shown(statistics.median(values))} | {shown(min(values))} to {shown(max(values))}"
 
 
-def report(head: dict[str, Any], runs: dict[str, list[dict[str, float]]]) -> str:
-    lines = ["# Benchmarks, as measured", ""]
-    lines += [f"- {key}: {value}" for key, value in head.items()]
-    lines += ["", "Median of the runs (lowest to highest). CPU is that of all processes that take part.", ""]
-    lines += ["| case | measure | value |", "|---|---|---:|"]
-    for name, results in runs.items():
-        for key in results[0]:
-            lines.append(f"| {name} | {key} | {spread([result[key] for result in results])} |")
-    medians = {
-        name: {key: statistics.median(result[key] for result in results) for key in results[0]}
-        for name, results in runs.items()
-    }
-    lines += ["", "| gate | bar | measured | |", "|---|---:|---:|---|"]
-    for gate in GATES:
-        value = gate.value(medians)
-        bar = f"at least {gate.at_least:g}" if gate.at_least is not None else f"at most {gate.at_most:g}"
-        verdict = "not measured" if value is None else "reached" if gate.holds(value) else "**missed**"
-        lines.append(f"| {gate.what} | {bar} | {'' if value is None else f'{value:,.2f}'} | {verdict} |")
+def tables(head: dict[str, Any], values: Values, gates: list[Gate]) -> str:
+    """Everything, to read."""
+    medians: dict[tuple[str, ...], float] = {key: statistics.median(each) for key, each in values.items()}
+    lines = [f"- {key}: {value}" for key, value in head.items()]
+    lines += ["", "## Gates", "", "| what | bar | goal | measured | reached |", "|---|---:|---:|---:|---|"]
+    lines += [gate.row(medians) for gate in gates]
+    name = None
+    for (file, case, key), each in values.items():
+        if file != name:
+            name = file
+            lines += [
+                "",
+                f"## {name}",
+                "",
+                "| case | measure | median | lowest to highest |",
+                "|---|---|---:|---:|",
+            ]
+        lines.append(f"| {case} | {key} | {spread(each)} |")
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=["local", "remote", "many"])
-    options = parser.parse_args()
-    cases = [
-        case
-        for case in CASES
-        if (not options.only or case.file == options.only)
-        and (not case.needs or importlib.util.find_spec(case.needs))
-        and ("--uvloop" not in case.flags or importlib.util.find_spec("uvloop"))
-    ]
-    head = machine() | {"runs": options.runs}
-    runs: dict[str, list[dict[str, float]]] = {}
-    for _ in range(options.runs):  # all cases in turn, so that a noisy minute hits all of them
-        for case in cases:
-            print(case.file, case.title, file=sys.stderr)
-            if (result := measure(case)) is not None:
-                runs.setdefault(case.title, []).append(result)
+def write(only: list[str] | None, head: dict[str, Any], values: Values) -> str:
+    """Write what was measured, and return what there is to read."""
+    rows = tomllib.loads((HERE / "gates.toml").read_text())["gate"]
+    gates = [Gate(**row) for row in rows if not only or row["mine"][0] in only]
+    text = INTRODUCTION + "\n" + tables(head, values, gates)
+    stem = "-".join(only) if only else "all"
     RESULTS.mkdir(exist_ok=True)
-    stem = f"{options.only or 'all'}"
-    (RESULTS / f"{stem}.json").write_text(json.dumps({"machine": head, "runs": runs}, indent=1) + "\n")
-    text = report(head, runs)
-    (RESULTS / f"{stem}.md").write_text(text)
-    print(text)
+    measured = [
+        {"file": file, "case": case, "measure": key, "values": each}
+        for (file, case, key), each in values.items()
+    ]
+    (RESULTS / f"{stem}.json").write_text(
+        json.dumps({"machine": head, "measured": measured}, indent=1) + "\n"
+    )
+    (RESULTS / f"{stem}.md" if only else HERE / "README.md").write_text(text)
+    return text
+
+
+def main() -> int:
+    """Measure all benchmarks in turn, so that a noisy minute hits all of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5, help="of each benchmark (default 5)")
+    parser.add_argument("--only", nargs="+", choices=names(), metavar="NAME", help=", ".join(names()))
+    options = parser.parse_args()
+    head = machine() | {"runs": options.runs}
+    values: Values = defaultdict(list)
+    failed = set()
+    for number in range(options.runs):
+        say(f"run {number + 1} of {options.runs}")
+        failed |= {name for name in options.only or names() if not measure(name, values)}
+    if failed:
+        head["failed"] = ", ".join(sorted(failed))
+    print(write(options.only, head, dict(sorted(values.items(), key=lambda item: item[0][0]))))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

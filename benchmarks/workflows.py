@@ -1,7 +1,8 @@
 """What a batch workflow costs: 100 steps that do nothing, ours beside the same DAG written on Ray tasks.
 
-``python benchmarks/workflows.py CASE`` prints one JSON object: seconds for one run, and steps per second, the
-median of several runs in one process. The DAG: 10 chains of 10 steps, each needs the one before it.
+``python benchmarks/workflows.py [CASE]`` prints one line of JSON a case, or for one: seconds a run, and
+steps per second, the median of several runs in one process. The DAG: 10 chains of 10 steps, each needs the
+one before it.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def main() -> None:
     os.environ.update(RAY_ENVIRONMENT)
     options = {"num_cpus": 2, "object_store_memory": 128 * 2**20, "include_dashboard": False}
     ray.init(log_to_driver=False, logging_level=logging.ERROR, _node_ip_address="127.0.0.1", **options)
-    print(json.dumps(asyncio.run(measure(sys.argv[1]))))
+    for case in sys.argv[1:] or CASES:
+        print(json.dumps({"case": case, **asyncio.run(measure(case))}))
 
 
 if __name__ == "__main__":
