@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.handling import CURRENT
+from scanflow_actors.actors.inline import Begun, handle_now
 from scanflow_actors.actors.message import Chain, Envelope, Reply
 from scanflow_actors.errors import AskTimeoutError
 
@@ -79,18 +80,37 @@ class Asked(Reply):
 
 
 async def ask(system: ActorSystem, path: str, message: Any, timeout_s: float | None) -> Any:
-    """Deliver a request and wait for its reply; see `ActorRef.ask`."""
+    """Deliver a request and wait for its reply; see `ActorRef.ask`.
+
+    An actor that is idle here handles it at once, in the asker's turn.
+    """
     if system.plans.get(type(message), True):
         message = system.prepare(message)
     wait_s, deadline, chain = _limits(system, timeout_s)
-    reply = Asked(path, message, wait_s)
     if wait_s <= 0:
-        raise reply.timeout()
-    if system.ask(path, Envelope(message, reply, deadline, chain)):
+        raise Asked(path, message, wait_s).timeout()
+    cell = system.cells.get(path)
+    settings = system.settings
+    route = None
+    if cell is not None and cell.is_idle and system.inline_depth < settings.inline_depth:
+        route = cell.routes.get(type(message))
+    if cell is None or route is None:
+        reply = Asked(path, message, wait_s)
+        system.deliver(path, Envelope(message, reply, deadline, chain))
+        return await reply.wait(system, deadline)
+    system.inline_depth += 1
+    try:
+        outcome = handle_now(cell, route, message, deadline, chain)
+    finally:
+        system.inline_depth -= 1
+    if type(outcome) is Begun:
+        reply = Asked(path, message, wait_s)
+        cell.carry_on(outcome, Envelope(message, reply, deadline, chain))
+        return await reply.wait(system, deadline)
+    system.inline_asks += 1
+    if system.inline_asks % settings.batch_size == 0:
         await asyncio.sleep(0)  # many asks in a row were answered at once: let the others have a turn
-    if reply.value is not PENDING:
-        return reply.value
-    return await reply.wait(system, deadline)
+    return outcome
 
 
 async def send(system: ActorSystem, path: str, message: Any, timeout_s: float | None) -> None:
@@ -116,4 +136,4 @@ def _limits(system: ActorSystem, timeout_s: float | None) -> tuple[float, float,
     outer = handling.deadline
     if outer is not None and outer < now + wait_s:
         wait_s = max(0.0, outer - now)
-    return wait_s, now + wait_s, handling.chain(cell)
+    return wait_s, now + wait_s, handling.onward(cell)

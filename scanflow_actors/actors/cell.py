@@ -1,4 +1,4 @@
-"""One actor at run time: its mailbox, its receivers, and the loop that brings the two together.
+"""One actor at run time: its mailbox, its receivers, and the turns that bring the two together.
 
 An idle actor has no task; a runner of the system carries it on while it is busy. Signals go before messages,
 and between two of them.
@@ -6,26 +6,28 @@ and between two of them.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Route, routes_of
 from scanflow_actors.actors.dead_letters import DeadReason
-from scanflow_actors.actors.handling import handling_of
-from scanflow_actors.actors.invoke import invoke, turn_away, turn_away_cycle
+from scanflow_actors.actors.invoke import turn_away, turn_away_cycle
 from scanflow_actors.actors.life import Life
-from scanflow_actors.actors.mailbox import Mailbox, enveloped
+from scanflow_actors.actors.mailbox import Mailbox
 from scanflow_actors.actors.message import Envelope
 from scanflow_actors.actors.overlap import Overlap
 from scanflow_actors.actors.ref import ActorRef
 from scanflow_actors.actors.signals import Crash, Inner, Start, State, Stop, Suspend
+from scanflow_actors.actors.turn import run
 from scanflow_actors.errors import NameTakenError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.actors.handling import Handling
+    from scanflow_actors.actors.inline import Begun
     from scanflow_actors.actors.message import Reply, Signal, StopReason
     from scanflow_actors.actors.recipe import Recipe
     from scanflow_actors.actors.runner import Runner
@@ -33,18 +35,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_RUNNING = State.RUNNING  # looking up a member costs as much as a call
+
 
 class Cell:
     """Runs one actor. Made by the system or by its parent; all calls on the system's event loop."""
 
     __slots__ = (
-        "_busy",
-        "_cancelled",
-        "_draining",
         "_ladder",
-        "_runner",
-        "_signals",
-        "_turn",
+        "busy",
+        "cancelled",
+        "draining",
         "handling",
         "is_open",
         "life",
@@ -54,7 +55,10 @@ class Cell:
         "recipe",
         "ref",
         "routes",
+        "runner",
+        "signals",
         "system",
+        "turn",
     )
 
     def __init__(self, system: ActorSystem, path: str, recipe: Recipe, parent: Cell | None) -> None:
@@ -69,14 +73,14 @@ class Cell:
         concurrent = any(route.concurrent for route in self.routes.values())
         self.overlap = Overlap(self) if concurrent else None
         self.life = Life(self, parent)
-        self._signals: deque[Signal | Inner] | None = None
-        self._busy = False
+        self.signals: deque[Signal | Inner] | None = None
+        self.busy = False
         """Whether a turn is running, waiting, or about to begin."""
-        self._turn = 0
-        self._runner: Runner | None = None
+        self.turn = 0
+        self.runner: Runner | None = None
         self._ladder: asyncio.TimerHandle | None = None
-        self._cancelled = False
-        self._draining = False
+        self.cancelled = False
+        self.draining = False
         self.is_open = True
         """Whether it takes messages: not any more when it drains or has ended."""
 
@@ -90,7 +94,7 @@ class Cell:
             self.deliver(Envelope(message))
             return
         queue.append(message)
-        if not self._busy and self.life.state is State.RUNNING:
+        if not self.busy and self.life.state is _RUNNING:
             self._begin_soon()
 
     def deliver(self, envelope: Envelope) -> None:
@@ -108,22 +112,25 @@ class Cell:
         asker = envelope.reply or envelope.admission
         if asker is not None and envelope is not lost:
             asker.holder = self
-        if not self._busy and self.life.state is State.RUNNING:
+        if not self.busy and self.life.state is _RUNNING:
             self._begin_soon()
 
     @property
     def is_idle(self) -> bool:
-        """Whether it could handle a message this moment."""
-        return not self._busy and self.life.state is State.RUNNING and not self.mailbox.queue
+        """Whether it could handle a message this moment, in the sender's turn."""
+        return not self.busy and self.life.state is _RUNNING and self.overlap is None
 
-    def handle_now(self, envelope: Envelope) -> None:
-        """Take a message in and begin with it at once. The actor must be idle."""
-        if self.overlap is None:
-            self.mailbox.queue.append(envelope)
-            self._busy = True
-            self._begin()
+    def rest(self) -> None:
+        """End a turn that was not a runner's: what came meanwhile is handled in one that is."""
+        if self.mailbox.queue or self.signals or self.draining:
+            self._begin_soon()
         else:
-            self.deliver(envelope)
+            self.busy = False
+
+    def carry_on(self, begun: Begun, envelope: Envelope) -> None:
+        """Go on with a receiver that waits or has failed; the envelope has the reply to answer."""
+        begun.handling.envelope = envelope
+        self._begin(begun)
 
     def abandoned(self, reply: Reply) -> None:
         """Hear that nobody waits for one of the messages in the mailbox any more."""
@@ -133,15 +140,15 @@ class Cell:
         """Hand a notice to the actor, ahead of its messages."""
         if self.life.state is State.ENDED:
             return
-        if self._signals is None:
-            self._signals = deque()
-        self._signals.append(signal)
-        if not self._busy:
+        if self.signals is None:
+            self.signals = deque()
+        self.signals.append(signal)
+        if not self.busy:
             self._begin_soon()
 
     def wake(self) -> None:
         """Look at the mailbox again: something has changed that may let a message through."""
-        if not self._busy and self.life.state is not State.ENDED:
+        if not self.busy and self.life.state is not State.ENDED:
             self._begin_soon()
 
     def stop(self, *, drain: bool = False) -> asyncio.Future[StopReason]:
@@ -153,14 +160,14 @@ class Cell:
             drain: Handle what is in the mailbox first, for as long as the settings allow.
         """
         life = self.life
-        if drain and not life.stopping and life.state is State.RUNNING and not self._draining:
-            self._draining = True
+        if drain and not life.stopping and life.state is State.RUNNING and not self.draining:
+            self.draining = True
             self.is_open = False
             self._climb(self.system.settings.drain_s, self.stop)
             self.wake()
         elif not life.stopping and life.state is not State.ENDED:
             life.stopping = True
-            self._signals = None
+            self.signals = None
             self.signal(Stop())
             self._climb(self.system.settings.stop_grace_s, self._cancel_receiver)
         return life.ended
@@ -198,87 +205,21 @@ class Cell:
     # ------------------------------------------------------------------ the loop
 
     def _begin_soon(self) -> None:
-        self._busy = True
+        self.busy = True
         self.system.loop.call_soon(self._begin, context=self.system.context)
 
-    def _begin(self) -> None:
+    def _begin(self, begun: Begun | None = None) -> None:
         """Begin a turn: as many steps as there are, without a task while none has to wait."""
         runners = self.system.runners
-        self._turn += 1
-        runner = self._runner = runners.take()
-        if runner.begin(self._run(self._turn), self.system.context.copy()):
-            self._runner = None
-            runners.take_back(runner)
-
-    async def _run(self, turn: int) -> None:  # noqa: C901 - the hot loop: a call more costs a tenth of a message
-        batch = left = self.system.settings.batch_size
-        life, queue = self.life, self.mailbox.queue
-        while self._turn == turn:
-            try:
-                if self._signals:
-                    await life.on_signal(self._signals.popleft())
-                elif not queue or life.state is not State.RUNNING or not self._has_room(queue[0]):
-                    if self._may_rest():
-                        self._busy = False
-                        return
-                elif (due := self._take()) is not None:
-                    route, message, handling = due
-                    error = await invoke(self, route, message, handling)
-                    if self.handling is handling:  # else it was abandoned: the actor went on without it
-                        self.handling = None
-                        if error is not None:
-                            await life.fail(error)
-                    left -= 1
-                    if not left:
-                        left = batch
-                        await asyncio.sleep(0)
-            except asyncio.CancelledError:
-                if not self._cancelled:
-                    raise
-            if self._cancelled:
-                self._cancelled = False
-                asyncio.current_task().uncancel()  # type: ignore[union-attr]
-
-    def _has_room(self, item: Any) -> bool:
-        """Whether the next message may be handled now: a concurrent receiver has a limit."""
-        if self.overlap is None:
-            return True
-        route = self.route(type(enveloped(item).message))
-        return route is None or not route.concurrent or self.overlap.has_room(route)
-
-    def _may_rest(self) -> bool:
-        """Whether there is nothing left to do; a mailbox that drains ends the actor when it is empty."""
-        if self._draining and not self.life.stopping and not self.mailbox.queue and not self.overlap:
-            self.stop()
-            return False
-        return True
-
-    def _take(self) -> tuple[Route, Any, Handling] | None:
-        """Take the next message out: None when it needs no receiver, or one that runs beside the mailbox."""
-        mailbox = self.mailbox
-        message = mailbox.queue.popleft()
-        envelope: Envelope | None = None
-        if mailbox.waiting:
-            mailbox.refill()
-        if type(message) is Envelope:
-            envelope = message
-            message = envelope.message
-            asker = envelope.reply or envelope.admission
-            if asker is not None:
-                asker.holder = None
-                if envelope.deadline is not None and envelope.deadline <= self.system.loop.time():
-                    self.system.dead_letters.add(self.path, message, DeadReason.EXPIRED)
-                    return None
-        kind = type(message)
-        route = self.routes.get(kind) or self.route(kind)
-        if route is None:
-            turn_away(self, envelope or Envelope(message), DeadReason.UNHANDLED)
-        elif route.concurrent and self.overlap is not None:
-            self.overlap.start(route, envelope or Envelope(message))
+        self.turn += 1
+        if begun is None:
+            runner, context = runners.take(), self.system.context.copy()
         else:
-            self.handling = handling = handling_of(self, envelope)
-            return route, message, handling
-        return None
+            runner, context = begun.runner, begun.context
+        self.runner = runner
+        if runner.begin(run(self, self.turn, begun), context):
+            self.runner = None
+            runners.take_back(runner)
 
     def route(self, kind: type) -> Route | None:
         """Find the receiver of a message type, its base classes' included."""
@@ -302,18 +243,18 @@ class Cell:
             self._ladder = None
 
     def _cancel_receiver(self) -> None:
-        if self._runner is not None and self._signals:
-            self._cancelled = True
-            self._runner.task.cancel()
+        if self.runner is not None and self.signals:
+            self.cancelled = True
+            self.runner.task.cancel()
         self._climb(self.system.settings.cancel_grace_s, self._abandon_receiver)
 
     def _abandon_receiver(self) -> None:
         self._ladder = None
-        if self._runner is None or not self._signals:
+        if self.runner is None or not self.signals:
             return
         _log.warning("%s: its receiver ignores cancellation and is abandoned", self.path)
         handling, self.handling = self.handling, None
-        self._cancelled = False
+        self.cancelled = False
         if handling is not None and handling.envelope is not None:
             turn_away(self, handling.envelope, DeadReason.STOPPED)
         self._begin()

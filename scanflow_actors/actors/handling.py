@@ -18,39 +18,45 @@ _NUMBERS = itertools.count(int.from_bytes(os.urandom(6)) << 16)
 class Handling:
     """One run of one receiver."""
 
-    __slots__ = ("cell", "envelope", "number")  # set by `handling_of`: a constructor would cost as much again
+    __slots__ = (
+        "cell",
+        "chain",
+        "deadline",
+        "envelope",
+        "number",
+    )  # set by `handling_of`: a constructor would cost as much again
 
     cell: Cell | None
     """Its actor; None once the receiver has returned: a task that it left behind is on its own."""
     envelope: Envelope | None
-    """Who waits for it, and until when; None for a message that was told."""
+    """How it came; None for a message that was told, or that an asker still has in hand."""
+    deadline: float | None
+    """Instant on the loop's clock after which nobody waits for this any more."""
+    chain: Chain
+    """Who waits for this."""
     number: int
     """Unique once it is needed; 0 before, since few receivers ask others."""
 
-    @property
-    def deadline(self) -> float | None:
-        """Instant on the loop's clock after which nobody waits for this any more."""
-        return None if self.envelope is None else self.envelope.deadline
-
-    def chain(self, cell: Cell) -> Chain:
+    def onward(self, cell: Cell) -> Chain:
         """Who waits for what is asked from here: everybody so far, and this actor while it is exclusive."""
-        before = () if self.envelope is None else self.envelope.chain
         if cell.handling is not self:
-            return before
+            return self.chain
         if not self.number:
             self.number = next(_NUMBERS)
-        return (*before, (cell.path, self.number))
+        return (*self.chain, (cell.path, self.number))
 
     def closes_cycle(self, path: str, chain: Chain) -> bool:
         """Whether a request with this chain waits for itself when it waits for this handling to end."""
         return self.number != 0 and (path, self.number) in chain
 
 
-def handling_of(cell: Cell, envelope: Envelope | None) -> Handling:
+def handling_of(cell: Cell, envelope: Envelope) -> Handling:
     """Make the record of one run."""
     handling = Handling()
     handling.cell = cell
     handling.envelope = envelope
+    handling.deadline = envelope.deadline
+    handling.chain = envelope.chain
     handling.number = 0
     return handling
 

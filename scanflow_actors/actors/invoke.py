@@ -44,20 +44,28 @@ async def invoke(cell: Cell, route: Route, message: Any, handling: Handling) -> 
         envelope = handling.envelope
         if envelope is not None and envelope.reply is not None:
             envelope.reply.resolve(cell.system.prepare(result))
-    except asyncio.CancelledError as error:
-        if _task_is_cancelled():
-            turn_away(cell, handling.envelope or Envelope(message), DeadReason.STOPPED)
-            raise
-        return _report(cell, message, handling, error)  # something that it awaited was cancelled
-    except Exception as error:  # noqa: BLE001 - any error of a receiver goes to asker and supervisor
-        return _settle(cell, message, handling, error)
-    finally:
-        handling.cell = None
+    except BaseException as error:  # noqa: BLE001 - any error of a receiver goes to asker and supervisor
+        return settle(cell, message, handling, error)
+    handling.cell = None
     return None
 
 
-def _settle(cell: Cell, message: Any, handling: Handling, error: Exception) -> BaseException | None:
+def settle(cell: Cell, message: Any, handling: Handling, error: BaseException) -> BaseException | None:
+    """Tell the asker of a receiver that raised. Call it while the error is being handled.
+
+    Returns:
+        The error that the receiver failed with, for the supervisor; None when it did not fail.
+
+    Raises:
+        asyncio.CancelledError: The task that ran it was cancelled; the asker has been told.
+    """
+    handling.cell = None
     reply = None if handling.envelope is None else handling.envelope.reply
+    if isinstance(error, asyncio.CancelledError) and _task_is_cancelled():
+        turn_away(cell, handling.envelope or Envelope(message), DeadReason.STOPPED)
+        raise error
+    if not isinstance(error, Exception | asyncio.CancelledError):
+        raise error  # the process is to end
     if isinstance(error, RejectError):
         if reply is None:
             cell.system.dead_letters.add(cell.path, message, DeadReason.UNHANDLED)
@@ -66,7 +74,7 @@ def _settle(cell: Cell, message: Any, handling: Handling, error: Exception) -> B
         return None
     if isinstance(error, AskTimeoutError) and _is_expired(cell, handling):
         return None  # its asker had given up, and with it what was asked for it: no fault of the actor
-    return _report(cell, message, handling, error)
+    return _report(cell, message, handling, error)  # also when something that it awaited was cancelled
 
 
 def _is_expired(cell: Cell, handling: Handling) -> bool:

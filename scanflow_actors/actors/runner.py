@@ -40,23 +40,28 @@ class Runner:
         Returns:
             Whether it ended in that step; else the task carries it on.
         """
+        try:
+            first = context.run(self.step, work)
+        except StopIteration:
+            return True
+        self._work, self._first = work, (context, first)
+        if self._parked is not None and not self._parked.done():
+            self._parked.set_result(None)
+        return False
+
+    def step(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Take one step of some work as this task: what it waits for, or StopIteration when it has ended."""
         loop, task = self._runners.loop, self.task
         outer = asyncio.current_task(loop)
         if outer is not None:
             _leave_task(loop, outer)
         _enter_task(loop, task)
         try:
-            first = context.run(work.send, None)
-        except StopIteration:
-            return True
+            return work.send(None)
         finally:
             _leave_task(loop, task)
             if outer is not None:
                 _enter_task(loop, outer)
-        self._work, self._first = work, (context, first)
-        if self._parked is not None and not self._parked.done():
-            self._parked.set_result(None)
-        return False
 
     async def _carry_on(self) -> None:
         while True:

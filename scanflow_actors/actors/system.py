@@ -70,7 +70,8 @@ class ActorSystem:
         self.plans: dict[Any, Any] = {} if self.settings.serialise_messages else PLANS
         """Message types that need no `prepare` have an empty plan here."""
         self.inline_depth = 0
-        self._inline = 0
+        """How many asks are being handled within each other, each in its asker's turn."""
+        self.inline_asks = 0
         self._router = router
         self.cells: dict[str, Cell] = {}
         self._closing = False
@@ -200,24 +201,6 @@ class ActorSystem:
         """The future that tells when a local actor has ended, or None when it does not live here."""
         cell = self.cells.get(path)
         return None if cell is None else cell.life.ended
-
-    def ask(self, path: str, envelope: Envelope) -> bool:
-        """Bring a request to its actor; one that is idle here handles it at once, in the asker's turn.
-
-        Returns:
-            Whether it is time to give way to others.
-        """
-        cell = self.cells.get(path)
-        if cell is None or not cell.is_idle or self.inline_depth >= self.settings.inline_depth:
-            self.deliver(path, envelope)
-            return False
-        self.inline_depth += 1
-        try:
-            cell.handle_now(envelope)
-        finally:
-            self.inline_depth -= 1
-        self._inline += 1
-        return self._inline % self.settings.batch_size == 0
 
     def deliver(self, path: str, envelope: Envelope) -> None:
         """Bring a message to its actor, here or elsewhere, or to the dead letters."""
