@@ -35,6 +35,7 @@
     ├── DataNotFoundError              (LookupError)   a data set that is not there
     ├── MetricsError                   (LookupError)   a source of metrics that does not answer
     ├── UnknownDecisionError           (LookupError)   no decision, or several, have this name
+    ├── StorageError                   a database cannot be opened, read or written
     └── JournalError                   the journal cannot be read or written
 
 Each keeps its facts as fields, words its own message from them, and survives pickle with both,
@@ -350,6 +351,13 @@ class UnknownDecisionError(ScanflowError, LookupError):
         else:
             problem = f"no decision contains {decision!r}; `scanflow journal` lists them"
         super().__init__(problem)
+
+
+class StorageError(ScanflowError):
+    """A database cannot be opened, read or written. The operator's disk or server, most often.
+
+    Where it was the connection that broke, a write may have been committed: repeat it under the same key.
+    """
 
 
 class JournalError(ScanflowError):

@@ -1,7 +1,8 @@
 """A PostgreSQL of our own for tests: a real server on loopback, which ends with the tests.
 
-Ask for the fixture `postgres` to get the address of an empty database. The server is started when the first
-test asks, and its binaries come from a wheel, so nothing needs to be installed on the machine.
+Ask for the fixture `postgres` to get the address of an empty database, or for `database_address` to run a
+test on SQLite and on PostgreSQL. The server is started when the first test asks, and its binaries come from a
+wheel, so nothing needs to be installed on the machine.
 """
 
 from __future__ import annotations
@@ -133,3 +134,12 @@ def postgres(postgres_server: str) -> Iterator[str]:
         cursor.execute(f"create database {name}")
         yield f"{postgres_server}/{name}"
         cursor.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return str(tmp_path / "database.db")
+    address: str = request.getfixturevalue("postgres")
+    return address

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import json
 import pickle
-import sqlite3
-import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 from scanflow_actors.agents.plain import plain
-from scanflow_actors.agents.records import Decision, Entry, Memory, Mind
-from scanflow_actors.agents.writer import GroupWriter, Transaction, borrow, give_back, pickled
+from scanflow_actors.agents.records import Decision, Entry, Memory, Mind, pickled
 from scanflow_actors.errors import JournalError
-from scanflow_actors.infrastructure.database import open_database
+from scanflow_actors.storage import Database, GroupWriter, borrow, give_back
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Executor
     from datetime import datetime
     from pathlib import Path
@@ -82,12 +79,8 @@ class Journal:
             JournalError: It cannot be opened.
         """
         self.path = path
-        self._lock = threading.Lock()
         self._writer: GroupWriter | None = None
-        try:
-            self._database = open_database(path, _SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise JournalError(f"cannot open the journal {path}: {error}; check the folder") from error
+        self._database = self._open()
 
     # ------------------------------------------------------------------ writing
 
@@ -99,10 +92,8 @@ class Journal:
         """
         body = {"state": plain(decision.state), "effects": plain(decision.effects)}
         with self._transaction() as database:
-            known = database.execute(
-                "select 1 from entry where decision = ? and kind = 'decision'", (decision.id,)
-            ).fetchone()
-            if known is not None:
+            known = database.rows("select 1 from entry where decision = ? and kind = 'decision'", decision.id)
+            if known:
                 return False
             self._append(database, "decision", decision, decision.holds, decision.reason, body)
             if memory is not None:
@@ -110,9 +101,11 @@ class Journal:
             if mind is not None:
                 self._remember(database, decision.agent, MIND, mind)
             if decision.effects:
-                database.execute(
+                database.change(
                     "insert into pending values (?, ?, ?)",
-                    (decision.id, decision.agent, cloudpickle.dumps(decision)),
+                    decision.id,
+                    decision.agent,
+                    cloudpickle.dumps(decision),
                 )
             return True
 
@@ -149,7 +142,7 @@ class Journal:
         """Write what came of a decision's effects; they are no longer pending."""
         with self._transaction() as database:
             self._append(database, "outcome", decision, is_success, reason, plain(results))
-            database.execute("delete from pending where decision = ?", (decision.id,))
+            database.change("delete from pending where decision = ?", decision.id)
             if memory is not None:
                 self._remember(database, decision.agent, decision.strategy, memory)
 
@@ -215,71 +208,70 @@ class Journal:
         """Write what is under way, and close the file."""
         if self._writer is not None:
             self._writer = None
-            give_back(self.path)
-        with self._lock:
-            self._database.close()
+            give_back(str(self.path.resolve()))
+        self._database.close()
 
     # ------------------------------------------------------------------ inside
 
     def _append(  # noqa: PLR0917 - the columns of a line
         self,
-        database: sqlite3.Connection,
+        database: Database,
         kind: str,
         decision: Decision,
         holds: bool | None,
         reason: str,
         body: Any,
     ) -> None:
-        database.execute(
-            "insert or ignore into entry"
+        database.change(
+            "insert into entry"
             " (kind, decision, cause, trace, agent, strategy, at, recorded_at, holds, reason, body)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                kind,
-                decision.id,
-                decision.cause,
-                decision.trace,
-                decision.agent,
-                decision.strategy,
-                decision.at,
-                time.time(),
-                holds,
-                reason,
-                json.dumps(body),
-            ),
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
+            kind,
+            decision.id,
+            decision.cause,
+            decision.trace,
+            decision.agent,
+            decision.strategy,
+            decision.at,
+            time.time(),
+            None if holds is None else int(holds),
+            reason,
+            json.dumps(body),
         )
 
-    def _remember(
-        self, database: sqlite3.Connection, agent: str, strategy: str, memory: Memory | Mind
-    ) -> None:
-        database.execute(
+    def _remember(self, database: Database, agent: str, strategy: str, memory: Memory | Mind) -> None:
+        database.change(
             "insert into memory values (?, ?, ?)"
             " on conflict (agent, strategy) do update set body = excluded.body",
-            (agent, strategy, pickled(memory)),
+            agent,
+            strategy,
+            pickled(memory),
         )
+
+    def _open(self) -> Database:
+        return Database(self.path, _SCHEMA, name="the journal", error=JournalError)
 
     def _one(self, query: str, *values: Any) -> Any:
         rows = self._all(query, *values)
         return rows[0] if rows else None
 
     def _all(self, query: str, *values: Any) -> list[Any]:
-        try:
-            with self._lock:
-                return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise JournalError(f"cannot read the journal {self.path}: {error}") from error
+        return self._database.rows(query, *values)
 
     @property
     def executor(self) -> Executor:
         """Runs this journal's writing methods: those that come together share one commit."""
         if self._writer is None:
-            self._writer = borrow(self.path, _SCHEMA)
+            self._writer = borrow(str(self.path.resolve()), self._open)
         return self._writer
 
-    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+    @contextmanager
+    def _transaction(self) -> Iterator[Database]:
         if self._writer is not None and self._writer.is_here:
-            return nullcontext(self._writer.database)  # it has begun one, with a savepoint for this write
-        return Transaction(self._database, self._lock, self.path)
+            yield self._writer.database  # it has begun one, with a savepoint for this write
+            return
+        with self._database.transaction():
+            yield self._database
 
 
 def _entry_of(row: tuple[Any, ...]) -> Entry:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import cloudpickle
 
 if TYPE_CHECKING:
     from scanflow_actors.agents.action import Effect
@@ -87,3 +90,12 @@ class Mind:
 
     belief: Any = None
     is_paused: bool = False
+
+
+def pickled(value: Any) -> bytes:
+    """Pickle a value so that other programs can read it: classes of the main program by value."""
+    try:
+        body = pickle.dumps(value)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return bytes(cloudpickle.dumps(value))
+    return bytes(cloudpickle.dumps(value)) if b"__main__" in body else body

@@ -12,8 +12,8 @@ import cloudpickle
 
 from scanflow_actors.infrastructure.arbiter import WAITS, Arbiter, released, thawed
 from scanflow_actors.infrastructure.claim import ACTS, Answer, Claim, Claims, Rule, Rules, Standing, Waiting
-from scanflow_actors.infrastructure.database import open_database
 from scanflow_actors.primitives import Outcome, Perform
+from scanflow_actors.storage import Database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,41 +38,39 @@ class ClaimLog:
     """Claims with their answers, append-only, and what stands; a part of the ledger's file. Methods block."""
 
     def __init__(self, path: Path) -> None:
-        self._database = open_database(path, _SCHEMA)
+        self._database = Database(path, _SCHEMA, name="the ledger")
 
     def standing(self) -> Standing:
         """What stood when the last claim was answered."""
-        row = self._database.execute("select body from standing").fetchone()
-        standing: Standing = pickle.loads(row[0]) if row else Standing()
+        rows = self._database.rows("select body from standing")
+        standing: Standing = pickle.loads(rows[0][0]) if rows else Standing()
         return standing
 
     def answer(self, key: str) -> Answer | None:
         """What was answered to the claim with this key."""
-        row = self._database.execute("select body from claim where key = ?", (key,)).fetchone()
-        answer: Answer | None = pickle.loads(row[0])[1] if row else None
+        rows = self._database.rows("select body from claim where key = ?", key)
+        answer: Answer | None = pickle.loads(rows[0][0])[1] if rows else None
         return answer
 
     def history(self) -> list[tuple[Claim, Answer]]:
         """All claims with their answers, in order."""
-        rows = self._database.execute("select body from claim order by seq").fetchall()
+        rows = self._database.rows("select body from claim order by seq")
         return [pickle.loads(row[0]) for row in rows]
 
     def write(self, standing: Standing, claim: Claim | None = None, answer: Answer | None = None) -> None:
         """Write what stands now, and the answer that led to it, both or none."""
-        self._database.execute("begin immediate")
-        try:
+        with self._database.transaction():
             if claim is not None and answer is not None:
-                self._database.execute(
-                    "insert or ignore into claim (key, rule, body) values (?, ?, ?)",
-                    (claim.key, answer.rule, cloudpickle.dumps((claim, answer))),
+                self._database.change(
+                    "insert into claim (key, rule, body) values (?, ?, ?) on conflict (key) do nothing",
+                    claim.key,
+                    answer.rule,
+                    cloudpickle.dumps((claim, answer)),
                 )
-            self._database.execute(
-                "insert or replace into standing values (1, ?)", (cloudpickle.dumps(standing),)
+            self._database.change(
+                "insert into standing values (1, ?) on conflict (id) do update set body = excluded.body",
+                cloudpickle.dumps(standing),
             )
-        except BaseException:
-            self._database.execute("rollback")
-            raise
-        self._database.execute("commit")
 
     def close(self) -> None:
         """Close the file."""

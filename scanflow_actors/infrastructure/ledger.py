@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from scanflow_actors.infrastructure.database import open_database
+from scanflow_actors.storage import Database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,45 +38,45 @@ class Ledger:
     """A table in the journal's database. Methods block for a disk write."""
 
     def __init__(self, path: Path) -> None:
-        self._database = open_database(path, _SCHEMA)
+        self._database = Database(path, _SCHEMA, name="the ledger")
 
     def outcome(self, key: str) -> Outcome | None:
         """What became of the primitive with this key, or None when it was never finished."""
-        row = self._database.execute("select outcome from primitive where key = ?", (key,)).fetchone()
-        if row is None:
-            return None
-        outcome: Outcome = pickle.loads(row[0])
+        rows = self._database.rows("select outcome from primitive where key = ?", key)
+        outcome: Outcome | None = pickle.loads(rows[0][0]) if rows else None
         return outcome
 
     def record(self, perform: Perform, outcome: Outcome) -> None:
         """Write down what became of a primitive."""
-        self._database.execute(
-            "insert or ignore into primitive values (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                perform.key,
-                perform.by,
-                type(perform.primitive).__name__,
-                perform.primitive.target,
-                time.time(),
-                outcome.is_success,
-                outcome.reason,
-                cloudpickle.dumps(outcome),
-            ),
+        self._database.change(
+            "insert into primitive values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (key) do nothing",
+            perform.key,
+            perform.by,
+            type(perform.primitive).__name__,
+            perform.primitive.target,
+            time.time(),
+            int(outcome.is_success),
+            outcome.reason,
+            cloudpickle.dumps(outcome),
         )
 
     def keep(self, name: str, generation: int, value: Any) -> None:
         """Write down what something is now, over what it was."""
-        self._database.execute(
-            "insert or replace into kept values (?, ?, ?)", (name, generation, cloudpickle.dumps(value))
+        self._database.change(
+            "insert into kept values (?, ?, ?) on conflict (name)"
+            " do update set generation = excluded.generation, body = excluded.body",
+            name,
+            generation,
+            cloudpickle.dumps(value),
         )
 
     def drop(self, name: str) -> None:
         """Forget what was kept under a name."""
-        self._database.execute("delete from kept where name = ?", (name,))
+        self._database.change("delete from kept where name = ?", name)
 
     def kept(self, prefix: str) -> dict[str, tuple[int, Any]]:
         """What was kept under names with this prefix, by the rest of the name: generation and value."""
-        rows = self._database.execute("select * from kept where name glob ?", (f"{prefix}*",))
+        rows = self._database.rows("select * from kept where substr(name, 1, ?) = ?", len(prefix), prefix)
         return {
             name.removeprefix(prefix): (generation, pickle.loads(body)) for name, generation, body in rows
         }

@@ -220,5 +220,5 @@ def test_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
 
 def test_whether_a_decision_is_known_is_looked_up_and_not_searched_for(journal: Journal) -> None:
     query = "select 1 from entry where decision = 'a/s/1' and kind = 'decision'"
-    ((*_, plan),) = journal._database.execute(f"explain query plan {query}").fetchall()
+    ((*_, plan),) = journal._database.rows(f"explain query plan {query}")
     assert plan.startswith("SEARCH entry USING COVERING INDEX")
