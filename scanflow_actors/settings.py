@@ -54,6 +54,9 @@ class RaySettings:
     frame_entries: int = 1000
     """Entries in one frame. Beyond it the cost per message no longer falls."""
 
+    frame_bytes: int = 65_536
+    """Bytes that a frame should not exceed; Ray moves arguments of 100 KiB and more to its object store."""
+
     link_queue: int = 65_536
     """Messages that wait to leave for one host; beyond it they are turned away, as by a full mailbox."""
 

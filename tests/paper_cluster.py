@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 from scanflow_actors.actors.message import StopReason
 from scanflow_actors.actors.ref import attach
 from scanflow_actors.cluster.directory import CONTROLLER, host_id
+from scanflow_actors.cluster.frames import pack
 from scanflow_actors.cluster.link import LinkReceiver
 from scanflow_actors.cluster.node import Node
-from scanflow_actors.cluster.wire import Entry, Gone, HostDown, HostUp, News, Settled, pack
+from scanflow_actors.cluster.wire import Entry, Gone, HostDown, HostUp, News, Settled
 from scanflow_actors.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ class PaperCarrier:
         self._host = host
         self._is_open = True
 
-    def carry(self, number: int, entries: list[Entry]) -> None:
-        self._try(number, pack(entries))
+    def carry(self, number: int, entries: list[Entry]) -> int:
+        frame = pack(entries)
+        self._try(number, frame)
+        return len(frame)
 
     def acknowledged(self, expected: int) -> None:
         assert expected >= 0
@@ -101,7 +104,7 @@ class PaperCluster:
         host = host_id(self._count)
         self.nodes[host] = self._node(host)
         self.tell(HostUp(host, None), but=host)
-        self.controller.send(host, self.controller.directory.snapshot())
+        self.controller.send(host, (self.controller.directory.snapshot(), None))
         return host
 
     @property
@@ -125,7 +128,7 @@ class PaperCluster:
         self.controller.learn(news)
         for host in list(self.controller.directory.hosts):
             if host not in {CONTROLLER, but}:
-                self.controller.send(host, news)
+                self.controller.send(host, (news, None))
 
     async def spawn(self, host: str, actor: type[Actor], *args: Any, name: str) -> ActorRef:
         self.tell(Settled(name, None))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.message import Reply
-from scanflow_actors.cluster.wire import Abandon, Answer
+from scanflow_actors.cluster.wire import Abandon
 from scanflow_actors.errors import ActorError, ActorStoppedError, HostLostError
 
 if TYPE_CHECKING:
@@ -19,13 +18,17 @@ if TYPE_CHECKING:
     Send = Callable[[str, Entry], None]
 
 
-@dataclass(frozen=True, slots=True)
 class _Waiting:
-    asks: Asks
-    number: int
-    host: str
-    path: str
-    reply: Reply
+    """A request that is under way to another host: the holder of its reply."""
+
+    __slots__ = ("asks", "host", "number", "path", "reply")
+
+    def __init__(self, asks: Asks, number: int, host: str, path: str, reply: Reply) -> None:
+        self.asks = asks
+        self.number = number
+        self.host = host
+        self.path = path
+        self.reply = reply
 
     def abandoned(self, reply: Reply) -> None:
         """Tell the other host that nobody waits any more."""
@@ -56,18 +59,21 @@ class Asks:
         """Forget a request, and tell the other host."""
         waiting = self._out.pop(number, None)
         if waiting is not None:
-            self._send(waiting.host, Abandon(number))
+            self._send(waiting.host, (Abandon(number), None))
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, number: int, value: Any) -> None:
         """Hand on an answer; a late one is dropped."""
-        waiting = self._out.pop(answer.ask, None)
-        if waiting is None:
-            return
-        waiting.reply.holder = None
-        if answer.error is not None:
-            waiting.reply.fail(answer.error)
-        else:
-            waiting.reply.resolve(answer.value)
+        waiting = self._out.pop(number, None)
+        if waiting is not None:
+            waiting.reply.holder = None
+            waiting.reply.resolve(value)
+
+    def failed(self, number: int, error: BaseException) -> None:
+        """Hand on an error; a late one is dropped."""
+        waiting = self._out.pop(number, None)
+        if waiting is not None:
+            waiting.reply.holder = None
+            waiting.reply.fail(error)
 
     def accept(self, host: str, number: int) -> RemoteReply:
         """Take on a request of another host: its answer goes back there."""
@@ -75,7 +81,7 @@ class Asks:
         self._in[host, number] = reply
         return reply
 
-    def finish(self, reply: RemoteReply, answer: Answer) -> None:
+    def finish(self, reply: RemoteReply, answer: Entry) -> None:
         """Send an answer, once."""
         if self._in.pop((reply.host, reply.number), None) is not None:
             self._send(reply.host, answer)
@@ -89,9 +95,8 @@ class Asks:
     def host_lost(self, host: str, *, died: bool) -> None:
         """End everything that waits for a host, or for which it waits."""
         for number in [number for number, waiting in self._out.items() if waiting.host == host]:
-            waiting = self._out.pop(number)
-            waiting.reply.holder = None
-            waiting.reply.fail(lost_error(waiting.path, host, died=died))
+            waiting = self._out[number]
+            self.failed(number, lost_error(waiting.path, host, died=died))
         for key in [key for key in self._in if key[0] == host]:
             self._in.pop(key).abandon()
 
@@ -110,18 +115,18 @@ class RemoteReply(Reply):
     __slots__ = ("_asks", "host", "number")
 
     def __init__(self, asks: Asks, host: str, number: int) -> None:
-        super().__init__()
+        self.holder = None
         self._asks = asks
         self.host = host
         self.number = number
 
     def resolve(self, value: Any) -> None:
         """Answer with a value."""
-        self._asks.finish(self, Answer(self.number, value, None))
+        self._asks.finish(self, (self.number, value))
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error."""
-        self._asks.finish(self, Answer(self.number, None, error))
+        self._asks.finish(self, ((self.number,), error))
 
 
 class FutureReply(Reply):

@@ -256,7 +256,7 @@ class Controller:
     def on_host_up(self, host: Host) -> None:
         """Introduce a new host to the others, and the others to it."""
         self._tell(HostUp(host.id, host.handle))
-        self.node.send(host.id, self.node.directory.snapshot())
+        self.node.send(host.id, (self.node.directory.snapshot(), None))
 
     def on_host_down(self, host: Host, *, died: bool) -> None:
         """Give everything up that waits for a dead host, and start its actors again elsewhere."""
@@ -276,7 +276,7 @@ class Controller:
         self.node.learn(news)
         for host in self.hosts.living:
             if not isinstance(news, HostUp) or news.host != host:
-                self.node.send(host, news)
+                self.node.send(host, (news, None))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -23,7 +23,7 @@ from scanflow_actors.cluster.inbox import Inbox
 from scanflow_actors.cluster.node import Node
 from scanflow_actors.cluster.stream import StreamServer
 from scanflow_actors.cluster.switch import Streams, Switch
-from scanflow_actors.cluster.wire import Answer, Command, Ended
+from scanflow_actors.cluster.wire import Command, Ended, Entry
 from scanflow_actors.errors import ActorError, ActorNotFoundError
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Commands:
                 f"{command.kind} failed on {self._node.host}: {type(failed).__name__}: {failed}"
             )
             error.__cause__ = failed
-        self._node.send(host, Answer(command.ask, value, error))
+        answer: Entry = (command.ask, value) if error is None else ((command.ask,), error)
+        self._node.send(host, answer)
 
     async def _spawn(self, recipe: Recipe) -> None:
         system = self._node.system
@@ -84,7 +85,7 @@ class Commands:
             ended.add_done_callback(lambda outcome: self._tell_end(recipe.name, outcome.result()))
 
     def _tell_end(self, name: str, reason: StopReason) -> None:
-        self._node.send(CONTROLLER, Ended(name, reason))
+        self._node.send(CONTROLLER, (Ended(name, reason), None))
 
     async def _stop(self, name: str, *, drain: bool) -> None:
         system = self._node.system

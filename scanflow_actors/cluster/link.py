@@ -18,7 +18,8 @@ class LinkSender(Generic[T]):
 
     def __init__(self, *, window: int, frame_entries: int) -> None:
         self._window = window
-        self._frame_entries = frame_entries
+        self.frame_entries = frame_entries
+        """Entries in one frame, at most."""
         self._queue: deque[T] = deque()
         self._sent: dict[int, list[T]] = {}
         self._next = 0
@@ -45,17 +46,23 @@ class LinkSender(Generic[T]):
         """
         if not self._queue or len(self._sent) >= self._window:
             return None
-        size = min(len(self._queue), self._frame_entries)
-        entries = [self._queue.popleft() for _ in range(size)]
+        queue = self._queue
+        if len(queue) <= self.frame_entries:
+            entries = list(queue)
+            queue.clear()
+        else:
+            entries = [queue.popleft() for _ in range(self.frame_entries)]
         number = self._next
         self._sent[number] = entries
         self._next += 1
         return number, entries
 
-    def acknowledge(self, expected: int) -> None:
-        """Hear that the receiver has every frame below `expected`; older news changes nothing."""
-        for number in [number for number in self._sent if number < expected]:
+    def acknowledge(self, expected: int) -> bool:
+        """Hear that the receiver has every frame below `expected`; whether that is news."""
+        heard = [number for number in self._sent if number < expected]
+        for number in heard:
             del self._sent[number]
+        return bool(heard)
 
     def abandon(self) -> list[T]:
         """Give up: everything that was not acknowledged, in order."""

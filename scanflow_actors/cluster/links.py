@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 class Carrier(Protocol):
     """Brings the frames of one link to the other host."""
 
-    def carry(self, number: int, entries: list[Entry]) -> None:
-        """Send a frame; `Links.acknowledged` is called when the other host has it."""
+    def carry(self, number: int, entries: list[Entry]) -> int:
+        """Send a frame; `Links.acknowledged` is called when the other host has it.
+
+        Returns:
+            How many bytes it has.
+        """
 
     def acknowledged(self, expected: int) -> None:
         """Hear that the other host has all frames below `expected`."""
@@ -28,86 +33,108 @@ class Carrier(Protocol):
         """Send nothing any more."""
 
 
+class Line:
+    """The link to one host. What is queued in one turn of the loop leaves together."""
+
+    __slots__ = ("_call_soon", "_is_due", "_settings", "carrier", "host", "link")
+
+    def __init__(self, settings: RaySettings, host: str, carrier: Carrier) -> None:
+        self.host = host
+        self.link: LinkSender[Entry] = LinkSender(
+            window=settings.link_window, frame_entries=settings.frame_entries
+        )
+        self.carrier = carrier
+        self._settings = settings
+        self._call_soon = asyncio.get_running_loop().call_soon
+        self._is_due = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more is queued than the settings allow: messages are turned away."""
+        return self.link.queued >= self._settings.link_queue
+
+    def push(self, entry: Entry) -> None:
+        """Queue an entry."""
+        self.link.push(entry)
+        if not self._is_due:
+            self._is_due = True
+            self._call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send what the window has room for."""
+        self._is_due = False
+        link, settings = self.link, self._settings
+        while (frame := link.next_frame()) is not None:
+            number, entries = frame
+            size = self.carrier.carry(number, entries)
+            fitting = settings.frame_bytes * len(entries) // max(size, 1)
+            link.frame_entries = min(max(fitting, 1), settings.frame_entries)  # as large as the last ones
+
+
 class Links:
-    """One link for each host that was talked to. What is queued in one turn of the loop leaves together."""
+    """One line for each host that was talked to."""
 
     def __init__(self, settings: RaySettings, connect: Callable[[str, Any], Carrier]) -> None:
         self._settings = settings
         self._connect = connect
-        self._loop = asyncio.get_running_loop()
-        self._links: dict[str, LinkSender[Entry]] = {}
-        self._carriers: dict[str, Carrier] = {}
+        self.lines: dict[str, Line] = {}
         self._early: dict[str, list[Entry]] = defaultdict(list)
-        self._flushing: set[str] = set()
         self._closing: set[asyncio.Future[None]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._drained: asyncio.Event | None = None
 
     def open(self, host: str, handle: Any) -> None:
         """Hear of a new host; what was queued for it before leaves now."""
-        self._links[host] = LinkSender(
-            window=self._settings.link_window, frame_entries=self._settings.frame_entries
-        )
-        self._carriers[host] = self._connect(host, handle)
+        line = self.lines[host] = Line(self._settings, host, self._connect(host, handle))
         for entry in self._early.pop(host, ()):
-            self.push(host, entry)
+            line.push(entry)
 
     def push(self, host: str, entry: Entry) -> None:
         """Queue an entry for another host, which may be one that is yet to be announced."""
-        link = self._links.get(host)
-        if link is None:
+        line = self.lines.get(host)
+        if line is None:
             self._early[host].append(entry)
-            return
-        link.push(entry)
-        self._idle.clear()
-        self._flush_soon(host)
+        else:
+            line.push(entry)
 
     def is_full(self, host: str) -> bool:
         """Whether more is queued for a host than the settings allow: its messages are turned away."""
-        link = self._links.get(host)
-        return link is not None and link.queued >= self._settings.link_queue
+        line = self.lines.get(host)
+        return line is not None and line.is_full
 
     def acknowledged(self, host: str, expected: int) -> None:
         """Hear how far the other host has received, and send on."""
-        if host in self._links:
-            self._links[host].acknowledge(expected)
-            self._carriers[host].acknowledged(expected)
-            self._flush_soon(host)
+        line = self.lines.get(host)
+        if line is not None and line.link.acknowledge(expected):
+            line.carrier.acknowledged(expected)
+            line.flush()
+            self._look_drained()
 
     def drop(self, host: str) -> list[Entry]:
         """Close the link to a host that is gone: what it has not acknowledged, in order."""
-        link = self._links.pop(host, None)
-        carrier = self._carriers.pop(host, None)
-        if carrier is not None:
-            closing = asyncio.ensure_future(carrier.close())
+        line = self.lines.pop(host, None)
+        left = self._early.pop(host, [])
+        if line is not None:
+            closing = asyncio.ensure_future(line.carrier.close())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
-        left = [*(link.abandon() if link else ()), *self._early.pop(host, ())]
-        self._look_idle()
+            left = [*line.link.abandon(), *left]
+        self._look_drained()
         return left
 
     async def drained(self, timeout_s: float) -> None:
         """Wait until everything has been acknowledged, or for `timeout_s` seconds."""
-        await asyncio.wait((asyncio.ensure_future(self._idle.wait()),), timeout=timeout_s)
+        self._drained = asyncio.Event()
+        self._look_drained()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._drained.wait()
 
     async def close(self) -> None:
         """Close all links."""
-        for host in tuple(self._links):
+        for host in tuple(self.lines):
             self.drop(host)
         await asyncio.gather(*self._closing)
 
-    def _flush_soon(self, host: str) -> None:
-        if host not in self._flushing:
-            self._flushing.add(host)
-            self._loop.call_soon(self._flush, host)
-
-    def _flush(self, host: str) -> None:
-        self._flushing.discard(host)
-        link = self._links.get(host)
-        while link is not None and (frame := link.next_frame()) is not None:
-            self._carriers[host].carry(*frame)
-        self._look_idle()
-
-    def _look_idle(self) -> None:
-        if all(link.is_idle for link in self._links.values()):
-            self._idle.set()
+    def _look_drained(self) -> None:
+        if self._drained is not None and all(line.link.is_idle for line in self.lines.values()):
+            self._drained.set()

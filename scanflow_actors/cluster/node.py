@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.dead_letters import DeadLetter, DeadReason
-from scanflow_actors.actors.freeze import freeze
-from scanflow_actors.actors.message import Envelope, Reply, Signal, StopReason, Terminated
+from scanflow_actors.actors.freeze import PLANS, freeze
+from scanflow_actors.actors.message import Envelope, Signal, StopReason, Terminated
 from scanflow_actors.actors.system import ActorSystem
 from scanflow_actors.cluster.asks import Asks, FutureReply, lost_error
 from scanflow_actors.cluster.directory import CONTROLLER, Directory, root_of
-from scanflow_actors.cluster.links import Carrier, Links
+from scanflow_actors.cluster.frames import unpack
+from scanflow_actors.cluster.links import Carrier, Line, Links
 from scanflow_actors.cluster.parking import Parking
 from scanflow_actors.cluster.watches import Watches
 from scanflow_actors.cluster.wire import (
     Abandon,
-    Answer,
     Command,
     Dead,
     Ended,
     Entry,
+    Failed,
     Gone,
     HostDown,
     HostUp,
+    Label,
     Letter,
     News,
     Notice,
@@ -32,10 +34,8 @@ from scanflow_actors.cluster.wire import (
     Unwatch,
     Watch,
     Where,
-    unpack,
-    unreadable_error,
 )
-from scanflow_actors.errors import ActorStoppedError, MailboxFullError
+from scanflow_actors.errors import ActorStoppedError, MailboxFullError, NotSerialisableError
 
 if TYPE_CHECKING:
     import asyncio
@@ -63,19 +63,23 @@ class Node:
         self.on_command: Callable[[str, Command], None] = lambda _host, _command: None
         """Set by the hosts: the controller wants something."""
         self._settings = settings.ray
-        self._takes: dict[type, Callable[[str, Any], None]] = {
-            Letter: self._on_letter,
-            Answer: self._on_answer,
-            Abandon: lambda host, entry: self.asks.abandoned(host, entry.ask),
-            Watch: lambda _, entry: self.system.watch(entry.watcher, entry.target),
-            Unwatch: lambda _, entry: self.system.unwatch(entry.watcher, entry.target),
+        self._lines: dict[str, Line] = {}
+        """The line to the actor of a path: found once, and forgotten with the next piece of news."""
+        self._takes: dict[type, Callable[[str, Any, Any], None]] = {
+            str: self._on_told,
+            int: self._on_answer,
+            tuple: self._on_tuple,
             Notice: self._on_notice,
-            Ended: lambda host, entry: self.on_ended(host, entry),  # noqa: PLW0108 - set later
-            Dead: lambda _, entry: self.system.dead_letters.add(entry.path, entry.message, entry.reason),
-            Where: self._on_where,
-            Command: lambda host, entry: self.on_command(host, entry),  # noqa: PLW0108 - set later
-            Unreadable: self._on_unreadable,
-            **dict.fromkeys((Snapshot, HostUp, HostDown, Settled, Gone), lambda _, entry: self.learn(entry)),
+            Dead: self._on_dead,
+            Abandon: lambda host, label, _: self.asks.abandoned(host, label.ask),
+            Watch: lambda _, label, __: self.system.watch(label.watcher, label.target),
+            Unwatch: lambda _, label, __: self.system.unwatch(label.watcher, label.target),
+            Ended: lambda host, label, _: self.on_ended(host, label),
+            Where: lambda host, label, _: self._on_where(host, label),
+            Command: lambda host, label, _: self.on_command(host, label),
+            **dict.fromkeys(
+                (Snapshot, HostUp, HostDown, Settled, Gone), lambda _, label, __: self.learn(label)
+            ),
         }
         if host != CONTROLLER:
             self.links.open(CONTROLLER, None)
@@ -85,12 +89,18 @@ class Node:
 
     def forward(self, path: str, envelope: Envelope) -> bool:
         """Bring a message to an actor elsewhere; it is parked while its home is not known."""
+        line = self._lines.get(path)
+        if line is not None and not line.is_full:
+            line.push(self._letter(line.host, path, envelope))
+            return True
         name = root_of(path)
         host = self._home(name)
         if host == self.host or (host is None and self._is_unknown(name)):
             return False
         if host is not None:
             self._send_letter(host, path, envelope)
+            if host in self.links.lines:
+                self._lines[path] = self.links.lines[host]
         else:
             self._park(name, path, envelope)
         return True
@@ -109,7 +119,7 @@ class Node:
             return False
         self.watches.add(watcher, target)
         if host is not None:
-            self.send(host, Watch(watcher, target))
+            self.send(host, (Watch(watcher, target), None))
         else:
             self._ask_where(name)
         return True
@@ -118,13 +128,13 @@ class Node:
         """Forget a watch."""
         host = self._home(root_of(target.path))
         if self.watches.take(watcher, target) and host is not None:
-            self.send(host, Unwatch(watcher, target))
+            self.send(host, (Unwatch(watcher, target), None))
 
     def notify(self, watcher: ActorRef, signal: Signal) -> None:
         """Bring a signal to an actor elsewhere."""
         host = self._home(root_of(watcher.path))
         if host is not None and host != self.host:
-            self.send(host, Notice(watcher, signal))
+            self.send(host, (Notice(watcher), signal))
 
     def _home(self, name: str) -> str | None:
         return self.directory.homes.get(name)
@@ -135,7 +145,7 @@ class Node:
 
     def _ask_where(self, name: str) -> None:
         if name not in self.directory.homes:
-            self.send(CONTROLLER, Where(name))
+            self.send(CONTROLLER, (Where(name), None))
 
     # ------------------------------------------------------------------ outwards
 
@@ -153,21 +163,23 @@ class Node:
         if self.directory.is_lost(host):
             self.asks.host_lost(host, died=True)
         else:
-            self.send(host, Command(number, kind, argument))
+            self.send(host, (Command(number, kind, argument), None))
         return future
 
     def _send_letter(self, host: str, path: str, envelope: Envelope) -> None:
         if self.links.is_full(host) and envelope.admission is None:
             self._full(path, envelope, self._settings.link_queue)
-            return
-        asker = envelope.asker
-        ask = remaining_s = None
-        if asker is not None:
-            ask = self.asks.begin(host, path, asker)
-        if envelope.deadline is not None:
-            remaining_s = envelope.deadline - self.system.loop.time()
-        is_admission = envelope.admission is not None
-        self.send(host, Letter(path, envelope.message, ask, remaining_s, envelope.chain, is_admission))
+        else:
+            self.send(host, self._letter(host, path, envelope))
+
+    def _letter(self, host: str, path: str, envelope: Envelope) -> Entry:
+        asker, deadline = envelope.asker, envelope.deadline
+        if asker is None:
+            return path, envelope.message
+        ask = self.asks.begin(host, path, asker)
+        remaining_s = None if deadline is None else deadline - self.system.loop.time()
+        label: Letter = (path, ask, remaining_s, envelope.chain, envelope.admission is not None)
+        return label, envelope.message
 
     def _full(self, path: str, envelope: Envelope, capacity: int) -> None:
         if envelope.asker is None:
@@ -176,71 +188,97 @@ class Node:
             envelope.asker.fail(MailboxFullError(path=path, capacity=capacity))
 
     def _give_up(self, host: str, entry: Entry, *, died: bool = True) -> None:
-        if isinstance(entry, (Letter, Command)) and entry.ask is not None:
-            path = entry.path if isinstance(entry, Letter) else host
-            self.asks.answered(Answer(entry.ask, None, lost_error(path, host, died=died)))
-        elif isinstance(entry, Letter):
+        label, content = entry
+        if isinstance(label, Command):
+            self.asks.failed(label.ask, lost_error(host, host, died=died))
+        elif isinstance(label, str):
             reason = DeadReason.HOST_LOST if died else DeadReason.STOPPED
-            self.system.dead_letters.add(entry.path, entry.message, reason)
+            self.system.dead_letters.add(label, content, reason)
+        elif isinstance(label, tuple) and len(label) != 1:
+            path, ask = label[:2]
+            self.asks.failed(ask, lost_error(path, host, died=died))
 
     def _report_dead(self, letter: DeadLetter) -> None:
         if not self.links.is_full(CONTROLLER):
-            self.send(CONTROLLER, Dead(letter.path, letter.message, letter.reason))
+            self.send(CONTROLLER, (Dead(letter.path, letter.reason), letter.message))
 
     # ------------------------------------------------------------------ inwards
 
     def receive(self, host: str, frame: bytes) -> None:
         """Take in one frame of another host, in order; one that was declared lost is not heard any more."""
-        if not self.directory.is_lost(host):
-            for entry in unpack(frame):
-                self._takes[type(entry)](host, entry)
+        if self.directory.is_lost(host):
+            return
+        takes = self._takes
+        for label, content in unpack(frame):
+            if type(content) is Unreadable:
+                self._on_unreadable(host, label, content)
+            else:
+                takes[type(label)](host, label, content)
 
-    def _on_letter(self, host: str, letter: Letter) -> None:
-        reply: Reply | None = None if letter.ask is None else self.asks.accept(host, letter.ask)
-        deadline = None
-        if letter.remaining_s is not None:
-            deadline = self.system.loop.time() + letter.remaining_s
-        freeze(letter.message)
-        if letter.admission:
-            envelope = Envelope(letter.message, None, deadline, letter.chain, reply)
+    def _on_told(self, _: str, path: str, message: Any) -> None:
+        if PLANS.get(type(message), True):
+            freeze(message)
+        cell = self.system.cells.get(path)
+        if cell is not None:
+            cell.tell(message)
         else:
-            envelope = Envelope(letter.message, reply, deadline, letter.chain)
-        self.system.deliver(letter.path, envelope)
+            self.system.deliver(path, Envelope(message))
 
-    def _on_answer(self, _: str, answer: Answer) -> None:
-        freeze(answer.value)
-        self.asks.answered(answer)
+    def _on_tuple(self, host: str, label: Letter | Failed, content: Any) -> None:
+        if len(label) == 1:
+            self.asks.failed(label[0], content)
+            return
+        path, ask, remaining_s, chain, is_admission = label
+        reply = self.asks.accept(host, ask)
+        deadline = None if remaining_s is None else self.system.loop.time() + remaining_s
+        freeze(content)
+        if is_admission:
+            envelope = Envelope(content, None, deadline, chain, reply)
+        else:
+            envelope = Envelope(content, reply, deadline, chain)
+        self.system.deliver(path, envelope)
 
-    def _on_notice(self, host: str, notice: Notice) -> None:
-        signal = notice.signal
+    def _on_answer(self, _: str, number: int, value: Any) -> None:
+        freeze(value)
+        self.asks.answered(number, value)
+
+    def _on_notice(self, host: str, label: Notice, signal: Signal) -> None:
         if isinstance(signal, Terminated):
             name = root_of(signal.ref.path)
             if signal.reason is StopReason.NOT_FOUND and self._home(name) == host and _is_root(signal.ref):
                 return  # it ended before the watch came there; the controller is about to say why
-            if not self.watches.take(notice.watcher, signal.ref):
+            if not self.watches.take(label.watcher, signal.ref):
                 return
-        self.system.notify(notice.watcher, signal)
+        self.system.notify(label.watcher, signal)
+
+    def _on_dead(self, _: str, label: Dead, message: Any) -> None:
+        self.system.dead_letters.add(label.path, message, label.reason)
 
     def _on_where(self, host: str, where: Where) -> None:
         if where.name in self.directory.homes:
-            self.send(host, Settled(where.name, self.directory.homes[where.name]))
+            self.send(host, (Settled(where.name, self.directory.homes[where.name]), None))
         else:
-            self.send(host, Gone(where.name, StopReason.NOT_FOUND))
+            self.send(host, (Gone(where.name, StopReason.NOT_FOUND), None))
 
-    def _on_unreadable(self, host: str, entry: Unreadable) -> None:
-        error = unreadable_error(entry)
-        if entry.entry is Answer and entry.ask is not None:
-            self.asks.answered(Answer(entry.ask, None, error))
-        elif entry.ask is not None:
-            self.send(host, Answer(entry.ask, None, error))
+    def _on_unreadable(self, host: str, label: Label, content: Unreadable) -> None:
+        if isinstance(label, tuple) and len(label) != 1:
+            error = NotSerialisableError(what=f"a message to {label[0]}", problem=content.problem)
+            self.send(host, ((label[1],), error))
+        elif isinstance(label, (int, tuple)):
+            number = label if isinstance(label, int) else label[0]
+            self.asks.failed(number, NotSerialisableError(what="a reply", problem=content.problem))
+        elif isinstance(label, (str, Dead, Notice)):
+            path = label if isinstance(label, str) else _addressee(label)
+            self.system.dead_letters.add(path, content, DeadReason.NOT_SERIALISABLE)
         else:
-            self.system.dead_letters.add(entry.path, entry, DeadReason.NOT_SERIALISABLE)
+            self._takes[type(label)](host, label, None)  # its label says it all
 
     # ------------------------------------------------------------------ who lives where
 
     def learn(self, news: News) -> None:
         """Take up what the controller says."""
         before = dict(self.directory.hosts) if isinstance(news, Snapshot) else {}
+        self._lines.clear()
         self.directory.apply(news)
         if isinstance(news, Snapshot):
             for host in news.hosts.keys() - before.keys() - {self.host}:
@@ -269,7 +307,7 @@ class Node:
             self.system.deliver(path, envelope)
         if host != self.host:
             for watcher, target in self.watches.on(name):
-                self.send(host, Watch(watcher, target))
+                self.send(host, (Watch(watcher, target), None))
 
     def _gone(self, name: str, reason: StopReason) -> None:
         for path, envelope in self.parking.take(name):
@@ -286,3 +324,7 @@ class Node:
 
 def _is_root(ref: ActorRef) -> bool:
     return ref.path.count("/") == 1
+
+
+def _addressee(label: Dead | Notice) -> str:
+    return label.path if isinstance(label, Dead) else label.watcher.path

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from scanflow_actors.cluster.frames import pack
 from scanflow_actors.cluster.stream import StreamClient
-from scanflow_actors.cluster.wire import Entry, pack
 
 if TYPE_CHECKING:
     from scanflow_actors.cluster.links import Links
+    from scanflow_actors.cluster.wire import Entry
 
 _log = logging.getLogger(__name__)
 
@@ -67,12 +68,13 @@ class Switch:
             self._client = StreamClient(streams.path(host), streams.secret, own)
             self._task = asyncio.create_task(self._keep(self._client), name=f"stream to {host}")
 
-    def carry(self, number: int, entries: list[Entry]) -> None:
-        """Send a frame."""
+    def carry(self, number: int, entries: list[Entry]) -> int:
+        """Send a frame; how many bytes it has."""
         frame = pack(entries)
         self._unacknowledged[number] = frame
         if self._client is None or not self._client.send(number, frame):
             self._slow.send(number, frame)
+        return len(frame)
 
     def acknowledged(self, expected: int) -> None:
         """Hear that the other host has all frames below `expected`."""

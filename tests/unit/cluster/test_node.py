@@ -10,7 +10,8 @@ import pytest
 
 from scanflow_actors.actors import DeadReason, StopReason
 from scanflow_actors.cluster.directory import CONTROLLER, Directory
-from scanflow_actors.cluster.wire import Gone, HostDown, HostUp, Letter, Settled, pack
+from scanflow_actors.cluster.frames import pack
+from scanflow_actors.cluster.wire import Gone, HostDown, HostUp, Settled
 from scanflow_actors.errors import AskTimeoutError, HostLostError, MailboxFullError
 from scanflow_actors.settings import RaySettings, Settings
 from tests.paper_cluster import PaperCluster
@@ -113,9 +114,8 @@ async def test_an_answer_finds_a_host_that_is_yet_to_be_announced() -> None:
 async def test_a_host_that_was_declared_dead_is_not_heard_any_more() -> None:
     async with PaperCluster() as cluster:
         await cluster.spawn(TWO, Recorder, name="recorder")
-        zombie = Letter("/recorder", Note("from the grave"), None, None)
         cluster.nodes[TWO].learn(HostDown(ONE, died=True))
-        cluster.nodes[TWO].receive(ONE, pack([zombie]))
+        cluster.nodes[TWO].receive(ONE, pack([("/recorder", Note("from the grave"))]))
         assert await cluster.controller.system.find("recorder").ask(Notes()) == []
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scanflow_actors.cluster.frames import unpack
 from scanflow_actors.cluster.inbox import Inbox
 from scanflow_actors.cluster.links import Links
 from scanflow_actors.cluster.stream import StreamClient, StreamServer
 from scanflow_actors.cluster.switch import Streams, Switch
-from scanflow_actors.cluster.wire import Where, unpack
+from scanflow_actors.cluster.wire import Where
 from scanflow_actors.settings import RaySettings
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ class Here:
 
     def _receive(self, sender: str, frame: bytes) -> None:
         assert sender == "host-0"
-        for entry in unpack(frame):
-            assert isinstance(entry, Where)
-            self.arrived.append(entry.name)
+        for label, _ in unpack(frame):
+            assert isinstance(label, Where)
+            self.arrived.append(label.name)
         self.changed.set()
 
     def _connect(self, host: str, handle: object) -> Switch:
@@ -84,7 +85,7 @@ async def test_frames_arrive_over_the_stream_and_are_acknowledged(tmp_path: Path
     await here.server.open()
     here.links.open("host-1", None)
     for number in range(100):
-        here.links.push("host-1", Where(str(number)))
+        here.links.push("host-1", (Where(str(number)), None))
         await asyncio.sleep(0)
     assert await here.until(100) == [str(number) for number in range(100)]
     await here.links.drained(30)
@@ -96,10 +97,10 @@ async def test_a_stream_that_breaks_loses_nothing_and_doubles_nothing(tmp_path: 
     here = Here(tmp_path)
     await here.server.open()
     here.links.open("host-1", None)
-    here.links.push("host-1", Where("first"))
+    here.links.push("host-1", (Where("first"), None))
     await here.until(1)
     for number in range(300):
-        here.links.push("host-1", Where(str(number)))
+        here.links.push("host-1", (Where(str(number)), None))
         if number == 150:
             await here.server.close()  # all connections end, in the middle of whatever they do
         if number % 10 == 0:
@@ -113,7 +114,7 @@ async def test_without_a_socket_the_slow_carrier_carries_all(tmp_path: Path) -> 
     here = Here(tmp_path)
     here.links.open("host-1", None)
     for number in range(10):
-        here.links.push("host-1", Where(str(number)))
+        here.links.push("host-1", (Where(str(number)), None))
     assert await here.until(10) == [str(number) for number in range(10)]
     assert here.slow.sent
     await here.links.close()
