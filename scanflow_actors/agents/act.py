@@ -66,6 +66,16 @@ class _Errand:
     effect: Effect
     settings: AgentSettings
 
+    @property
+    def _generation(self) -> int | None:
+        """That its target was seen at; None when an earlier effect of the same decision changes it too."""
+        target = self.effect.message.target
+        earlier = (each.message for each in self.decision.effects[: self.index] if each.target is None)
+        if any(primitive.target == target for primitive in earlier):
+            return None
+        generation: int | None = getattr(self.decision.state, "generations", {}).get(target)
+        return generation
+
     async def ask(self, ctx: ActorContext) -> Outcome | Accepted:
         decision, effect = self.decision, self.effect
         key = f"{decision.id}#{self.index}"
@@ -80,7 +90,7 @@ class _Errand:
             by=f"{decision.agent}/{decision.strategy}",
             priority=decision.priority,
             lease_s=decision.lease_s,
-            generation=getattr(decision.state, "generation", None),
+            generation=self._generation,
             at_s=datetime.fromisoformat(decision.at).timestamp(),
         )
         return await ref.ask(asked, timeout_s=timeout_s)

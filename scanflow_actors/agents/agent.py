@@ -12,7 +12,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from scanflow_actors.actors.actor import receive
 from scanflow_actors.actors.context import ActorContext
@@ -36,6 +38,8 @@ from scanflow_actors.agents.sensor import MESSAGE
 from scanflow_actors.agents.strategy import Accepted, Call, Strategy, decorated, waits_for
 from scanflow_actors.artifacts.knowledge import KnowledgeBase
 from scanflow_actors.errors import RejectError, StrategyFailedError
+from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
+from scanflow_actors.infrastructure.facts import Fact
 from scanflow_actors.triggers import Received, Tick, due
 
 MAX_AGAIN = 3
@@ -106,6 +110,12 @@ class Agent(Acting):
             async with self.turn_of(strategy.name):
                 answers.append(await self._take(call, strategy, ctx))
         return Accepted(is_new=any(answers))
+
+    @receive
+    async def _heard(self, fact: Fact, ctx: ActorContext) -> None:
+        """Take a fact that the infrastructure tells, as a call that nobody waits for."""
+        key = f"{type(fact).__name__}-{uuid4().hex}"
+        await self._called(Call(message=fact, key=key, trace=key), ctx)
 
     async def _take(self, call: Call, strategy: Strategy, ctx: ActorContext) -> bool:
         """Let one strategy step; False when it has had this call before."""
@@ -214,6 +224,7 @@ class Agent(Acting):
             knowledge=self._knowledge,
             belief=self._mind.belief,
             sense_timeout_s=self.charge.settings.sense_timeout_s,
+            ask=partial(ctx.find(INFRASTRUCTURE).ask, timeout_s=self.charge.settings.sense_timeout_s),
         )
         try:
             looked = await look(strategy, memory, occasion)

@@ -38,6 +38,10 @@ class Clock:
         """The agents' time, in UTC."""
         return self.origin + timedelta(seconds=(self.now_s() - self.origin_s) * self.scale)
 
+    def timestamp_s(self) -> float:
+        """The agents' time, in seconds since the Unix epoch."""
+        return self.now().timestamp()
+
     def wait_s(self, until: datetime) -> float:
         """Seconds of the event loop until an instant of the agents' time; 0 when it has passed."""
         return max(0.0, (until - self.now()).total_seconds() / self.scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from scanflow_actors.agents.sensor import Observation, Sight
 from scanflow_actors.errors import StrategyFailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
+    from scanflow_actors.actors.message import Request
     from scanflow_actors.agents.strategy import Call, Strategy
     from scanflow_actors.artifacts.knowledge import KnowledgeBase
 
@@ -30,6 +33,8 @@ class Occasion:
     knowledge: KnowledgeBase | None
     belief: Any
     sense_timeout_s: float
+    ask: Callable[[Request[Any]], Awaitable[Any]] | None = None
+    """Asks the infrastructure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +87,16 @@ async def _sense(strategy: Strategy, memory: Memory, occasion: Occasion) -> Obse
         message=None if occasion.call is None else occasion.call.message,
         knowledge=occasion.knowledge,
         belief=occasion.belief,
+        ask=occasion.ask,
     )
-    if strategy.sense.is_quick:
-        return strategy.sense.read(sight)
+    seen: Any = strategy.sense.read(sight) if strategy.sense.is_quick else None
+    if isinstance(seen, Observation):
+        return seen
     async with asyncio.timeout(occasion.sense_timeout_s):
-        return await asyncio.to_thread(strategy.sense.read, sight)
+        if seen is None:
+            seen = await asyncio.to_thread(strategy.sense.read, sight)
+        observation: Observation = await seen if inspect.isawaitable(seen) else seen
+    return observation
 
 
 def _decision(strategy: Strategy, state: Any, verdict: Verdict, occasion: Occasion) -> Decision:

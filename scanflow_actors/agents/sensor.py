@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.errors import InvalidTeamError
+from scanflow_actors.infrastructure.state import ShowState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
+    from scanflow_actors.actors.message import Request
     from scanflow_actors.artifacts.knowledge import KnowledgeBase
     from scanflow_actors.artifacts.ref import ArtifactRef
     from scanflow_actors.artifacts.run import Watermark
+    from scanflow_actors.infrastructure.state import WorkflowState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,24 @@ class Sight:
     knowledge: KnowledgeBase | None
     belief: Any = None
     """The agent's, as its last decision left it."""
+    ask: Callable[[Request[Any]], Awaitable[Any]] | None = None
+    """Asks the infrastructure actor; None where there is no actor system."""
+
+    async def state_of(self, workflow: str, since: int | None = None) -> WorkflowState:
+        """How a workflow is, and what has happened to it.
+
+        Args:
+            workflow: Its name.
+            since: Number of the last fact that is known; None asks for no facts.
+
+        Raises:
+            InvalidTeamError: There is no infrastructure to ask.
+            RejectError: No workflow has this name, or there is no word from what it runs on.
+        """
+        if self.ask is None:
+            raise InvalidTeamError(place="team", problem="a sensor asks the infrastructure; start one")
+        state: WorkflowState = await self.ask(ShowState(workflow=workflow, since=since))
+        return state
 
     def require_knowledge(self) -> KnowledgeBase:
         """The knowledge base.
@@ -61,11 +82,11 @@ class Sensor:
     until they are acted on, once (counts). Otherwise each verdict uses them up (comparisons).
     """
 
-    read: Callable[[Sight], Observation]
-    """May block: it is called in a thread."""
+    read: Callable[[Sight], Any]
+    """Gives an `Observation`. It may block, since it is called in a thread; or be a coroutine function."""
     accumulates: bool = True
     is_quick: bool = False
-    """It reads memory only and never blocks: it is called at once, without a thread."""
+    """It never blocks, since it reads memory only, or awaits: it is called at once, without a thread."""
     gives: type | None = None
     """Class of its states, where it is known: constraints and actions are checked against its fields."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from scanflow_actors.actors.supervision import Backoff, Restart, RestartStrategy
 from scanflow_actors.agents.charge import Charge
@@ -14,6 +14,8 @@ from scanflow_actors.agents.journal import Journal
 from scanflow_actors.agents.sensor import MESSAGE
 from scanflow_actors.agents.strategy import Strategy, awaited, waits_for
 from scanflow_actors.errors import InvalidTeamError
+from scanflow_actors.infrastructure.actor import Subscription
+from scanflow_actors.infrastructure.facts import Fact
 from scanflow_actors.settings import AgentSettings
 
 if TYPE_CHECKING:
@@ -149,6 +151,18 @@ class Team:
         return {
             name: member.make(self.charge(name)).all_strategies() for name, member in self.members.items()
         }
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """The facts that its strategies wait for: give them to `Infrastructure`, so that they are told."""
+        waited = {
+            name: tuple(
+                dict.fromkeys(
+                    kind for strategy in owned for kind in strategy.awaited if kind in get_args(Fact)
+                )
+            )
+            for name, owned in self.strategies().items()
+        }
+        return tuple(Subscription(actor=name, facts=kinds) for name, kinds in waited.items() if kinds)
 
     def charge(self, name: str) -> Charge:
         """What a member is given."""

@@ -2,6 +2,7 @@
 
 from scanflow_actors.infrastructure.actor import Infrastructure, InfrastructureActor, Subscription
 from scanflow_actors.infrastructure.backend import Backend, Order
+from scanflow_actors.infrastructure.fact_log import Noted
 from scanflow_actors.infrastructure.facts import (
     ExecutorFailed,
     Fact,
@@ -18,6 +19,8 @@ from scanflow_actors.infrastructure.facts import (
 )
 from scanflow_actors.infrastructure.inprocess import InProcessBackend, InProcessServing
 from scanflow_actors.infrastructure.serving import ServiceState, Serving
+from scanflow_actors.infrastructure.state import RunState, ShowState, WorkflowState
+from scanflow_actors.infrastructure.usage import Usage
 
 __all__ = [
     "Backend",
@@ -28,17 +31,22 @@ __all__ = [
     "InProcessServing",
     "Infrastructure",
     "InfrastructureActor",
+    "Noted",
     "Order",
+    "RunState",
     "ServiceDegraded",
     "ServiceRecovered",
     "ServiceState",
     "ServiceUnavailable",
     "Serving",
+    "ShowState",
     "StepDone",
     "StepFailed",
     "Subscription",
+    "Usage",
     "WorkflowAdvanced",
     "WorkflowChanged",
     "WorkflowEnded",
     "WorkflowStarted",
+    "WorkflowState",
 ]

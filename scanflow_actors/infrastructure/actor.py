@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Actor, receive
-from scanflow_actors.errors import ScanflowError
+from scanflow_actors.errors import RejectError, ScanflowError
 from scanflow_actors.infrastructure.batch_primitives import BatchPrimitives
 from scanflow_actors.infrastructure.claim import Claims, ListClaims, Rules, Settle, Thaw
 from scanflow_actors.infrastructure.court import Court
 from scanflow_actors.infrastructure.definitions import Definitions
+from scanflow_actors.infrastructure.fact_log import FactLog
 from scanflow_actors.infrastructure.facts import Fact, WorkflowAdvanced, WorkflowEnded, WorkflowStarted
 from scanflow_actors.infrastructure.ledger import Ledger
+from scanflow_actors.infrastructure.look import Look
 from scanflow_actors.infrastructure.online_primitives import Deployments, OnlinePrimitives
+from scanflow_actors.infrastructure.state import ShowState, WorkflowState
 from scanflow_actors.infrastructure.turns import Turns
 from scanflow_actors.infrastructure.watch import watch
 from scanflow_actors.primitives import Outcome, Perform, RunWorkflow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from scanflow_actors.actors.context import ActorContext
@@ -68,6 +73,8 @@ class Infrastructure:
     """What online workflows run on; None refuses their primitives."""
     watch_every_s: float = 2.0
     """Seconds between two looks at how services are; a look costs one call to the controller."""
+    now_s: Callable[[], float] = time.time
+    """Seconds since the Unix epoch, to stamp facts by; for a team with a clock, its `Clock.timestamp_s`."""
 
 
 class InfrastructureActor(Actor):
@@ -85,8 +92,11 @@ class InfrastructureActor(Actor):
         self._court = await asyncio.to_thread(Court, self._parts.ledger, self._parts.rules)
         definitions = await asyncio.to_thread(Definitions, self._parts.workflows, self._ledger)
         parts = self._parts
+        self._facts = await asyncio.to_thread(FactLog, parts.ledger, parts.now_s)
+        ctx.run(self._facts.keep_written(), name="facts")
         self._batch = BatchPrimitives(parts.backend, definitions, parts.knowledge, self._tell)
         deployments = await asyncio.to_thread(Deployments, self._ledger)
+        self._look = Look(parts.backend, parts.serving, definitions, deployments, self._facts)
         self._online = OnlinePrimitives(parts.serving, definitions, deployments, self._tell)
         if parts.serving is not None:
             ctx.run(watch(parts.serving, self._tell, every_s=parts.watch_every_s), name="watch")
@@ -96,6 +106,7 @@ class InfrastructureActor(Actor):
         del ctx
         self._ledger.close()
         self._court.close()
+        self._facts.close()
 
     @receive(concurrent=256)
     async def perform(self, message: Perform) -> Outcome:
@@ -127,6 +138,20 @@ class InfrastructureActor(Actor):
     async def thaw(self, message: Thaw) -> None:
         """Let a person lift what is frozen."""
         await self._court.thaw(message.target, message.aspect)
+
+    @receive(concurrent=256)
+    async def show_state(self, message: ShowState) -> WorkflowState:
+        """Say how a workflow is; generations first, so that they are never newer than the rest."""
+        name = message.workflow
+        before = WorkflowState(
+            workflow=name,
+            generations={target: self._court.generation(target) for target in self._look.targets(name)},
+            is_changing=self._turns.is_busy(f"{name}/changes"),
+        )
+        try:
+            return await self._look.at(before, message.since)
+        except ScanflowError as error:
+            raise RejectError(str(error)) from error
 
     async def _once(self, message: Perform) -> Outcome:
         admitted = await self._court.admit(message)
@@ -168,6 +193,7 @@ class InfrastructureActor(Actor):
         return await self._batch.change(primitive)
 
     def _tell(self, fact: Fact) -> None:
+        self._facts.note(fact)
         observer = self._parts.observer
         if observer is not None and isinstance(fact, (WorkflowStarted, WorkflowAdvanced, WorkflowEnded)):
             observer.tell(fact)

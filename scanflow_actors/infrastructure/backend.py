@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from scanflow_actors.infrastructure.facts import StepDone, StepFailed
+    from scanflow_actors.infrastructure.state import RunState
     from scanflow_actors.workflows.batch import BatchWorkflow
 
 
@@ -61,3 +62,6 @@ class Backend(Protocol):
 
     async def stop_executor(self, workflow: str, executor: str) -> tuple[str, ...]:
         """End an executor in each running run: the keys of those where it had not ended."""
+
+    async def runs(self, workflow: str) -> tuple[RunState, ...]:
+        """The runs of a workflow that are under way."""

@@ -51,18 +51,21 @@ class BatchPrimitives:
     def begin(self, key: str, primitive: primitives.RunWorkflow) -> asyncio.Task[Any]:
         """Start a run by the definition of this moment; what happens from now on acts on it."""
         workflow = self._definitions.batch(primitive.workflow, "RunWorkflow")
-        parameters = {**primitive.parameters}
+        asked = primitive.parameters
+        parameters = {**asked}
         if "key" in workflow.parameters:
             parameters.setdefault("key", key)
         workflow.check_parameters(parameters)
-        return asyncio.create_task(self._run(key, workflow, parameters), name=f"run {key}")
+        return asyncio.create_task(self._run(key, workflow, parameters, asked), name=f"run {key}")
 
-    async def _run(self, key: str, workflow: BatchWorkflow, parameters: Mapping[str, Any]) -> Any:
+    async def _run(
+        self, key: str, workflow: BatchWorkflow, parameters: Mapping[str, Any], asked: Mapping[str, Any]
+    ) -> Any:
         name = workflow.name
 
         def report(step: StepDone | StepFailed) -> None:
             if isinstance(step, StepDone):
-                self._tell(WorkflowAdvanced(key=key, step=step))
+                self._tell(WorkflowAdvanced(key=key, step=step, workflow=name))
             else:
                 self._tell(ExecutorFailed(key=key, workflow=name, failure=step))
 
@@ -76,7 +79,7 @@ class BatchPrimitives:
             outcome = Outcome(is_success=False, reason=str(error))
             raise
         finally:
-            self._tell(WorkflowEnded(key=key, workflow=name, outcome=outcome))
+            self._tell(WorkflowEnded(key=key, workflow=name, outcome=outcome, parameters=asked))
         return result
 
     # ------------------------------------------------------------------ changes

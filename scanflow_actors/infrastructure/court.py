@@ -118,6 +118,10 @@ class Court:
         self._waiting[key][1].set_result(refused_by)
         return True
 
+    def generation(self, target: str) -> int:
+        """How often a target was set."""
+        return self._standing.generations.get(target, 0)
+
     def claims(self) -> Claims:
         """What stands, is frozen, and waits."""
         waiting = tuple(

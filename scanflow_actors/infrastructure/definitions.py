@@ -56,6 +56,11 @@ class Definitions:
             raise InvalidPrimitiveError(primitive=primitive, problem=problem)
         return workflow
 
+    def find_batch(self, name: str) -> BatchWorkflow | None:
+        """The batch workflow of this name, or None when there is none."""
+        workflow = self._now.get(name)
+        return workflow if isinstance(workflow, BatchWorkflow) else None
+
     def generation(self, name: str) -> int:
         """How often a workflow has changed."""
         return self._generations.get(name, 0)

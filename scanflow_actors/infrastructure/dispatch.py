@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.infrastructure.usage import Usage
 from scanflow_actors.workflows.traffic import Shares, Traffic
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Dispatch:
         self._copies: set[asyncio.Task[None]] = set()
         self._under_way: Counter[int] = Counter()
         self._ended = asyncio.Condition()
+        self.usage: dict[int, Usage] = {}
 
     def set(self, traffic: Traffic, asks: Mapping[int, Ask], bound_s: float) -> None:
         """Take on other shares; requests under way are not touched.
@@ -64,14 +66,26 @@ class Dispatch:
             _log.info("version %d failed on a copy: %s", version, error)
 
     async def _counted(self, version: int, given: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
         self._under_way[version] += 1
         try:
             async with asyncio.timeout(self._bound_s):
-                return await self._asks[version](given)
+                answer = await self._asks[version](given)
+        except Exception:
+            self._count(version, loop.time() - start_s, is_failure=True)
+            raise
+        else:
+            self._count(version, loop.time() - start_s, is_failure=False)
+            return answer
         finally:
             self._under_way[version] -= 1
             async with self._ended:
                 self._ended.notify_all()
+
+    def _count(self, version: int, latency_s: float, *, is_failure: bool) -> None:
+        known = self.usage.get(version, Usage())
+        self.usage[version] = known.with_request(latency_s, is_failure=is_failure)
 
     async def drained(self, version: int) -> None:
         """Wait until no request is under way in a version."""

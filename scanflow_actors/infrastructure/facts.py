@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping  # noqa: TC003 - the REST door reads it
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from scanflow_actors.primitives import Outcome
+from scanflow_actors.primitives import Outcome  # noqa: TC001 - the REST door reads it
 
 
 class FailureReason(Enum):
@@ -67,6 +67,7 @@ class WorkflowAdvanced:
 
     key: str
     step: StepDone
+    workflow: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,8 @@ class WorkflowEnded:
     key: str
     outcome: Outcome
     workflow: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What the run was asked for with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

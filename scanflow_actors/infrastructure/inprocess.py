@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,17 @@ from scanflow_actors.infrastructure.work import work
 from scanflow_actors.workflows.service import Scaling
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from scanflow_actors.infrastructure.node import Ask
     from scanflow_actors.infrastructure.run import Call
+    from scanflow_actors.infrastructure.usage import Usage
     from scanflow_actors.workflows.online import OnlineWorkflow
     from scanflow_actors.workflows.service import Service
     from scanflow_actors.workflows.traffic import Traffic
+
+_log = logging.getLogger(__name__)
 
 
 class InProcessBackend(BatchRuns):
@@ -92,6 +97,7 @@ class InProcessServing:
         self._fronts: dict[str, Dispatch] = {}
         self._workflows: dict[tuple[str, int], OnlineWorkflow] = {}
         self._entries: dict[tuple[str, int], Ask] = {}
+        self._codes: dict[tuple[str, int], dict[str, Code]] = {}
 
     async def ask(self, workflow: str, given: Any, **headers: str) -> tuple[int, Any]:
         """Ask a workflow as a client would: the version that answered, and its answer.
@@ -109,11 +115,12 @@ class InProcessServing:
     async def apply(self, workflow: OnlineWorkflow) -> None:
         """Make the services of a version."""
         try:
-            entry = _graph(workflow)
+            codes = {service.name: Code(service) for service in workflow.services}
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
             raise ServiceFailedError(workflow=workflow.name, problem=problem) from error
-        self._entries[workflow.name, workflow.version] = entry
+        self._codes[workflow.name, workflow.version] = codes
+        self._entries[workflow.name, workflow.version] = _graph(workflow, codes)
         self._workflows[workflow.name, workflow.version] = workflow
 
     async def delete(self, workflow: str, version: int) -> None:
@@ -122,6 +129,7 @@ class InProcessServing:
             await self._fronts[workflow].drained(version)
         self._entries.pop((workflow, version), None)
         self._workflows.pop((workflow, version), None)
+        self._codes.pop((workflow, version), None)
 
     async def route(self, workflow: str, traffic: Traffic, latency_bound_s: float) -> str:
         """Let requests go by these shares."""
@@ -134,25 +142,34 @@ class InProcessServing:
         del self._fronts[workflow]
 
     async def states(self) -> dict[tuple[str, int], dict[str, ServiceState]]:
-        """As many as were asked for."""
+        """As many as were asked for, or none when the service's ``check_health`` raises."""
+        workflows = tuple(self._workflows.items())
         return {
-            key: {service.name: _state(service) for service in workflow.services}
-            for key, workflow in self._workflows.items()
+            key: {service.name: await self._state(key, service) for service in workflow.services}
+            for key, workflow in workflows
         }
 
+    async def _state(self, key: tuple[str, int], service: Service) -> ServiceState:
+        wanted = service.replicas.least if isinstance(service.replicas, Scaling) else service.replicas
+        try:
+            await self._codes[key][service.name].check_health()
+        except Exception as error:  # noqa: BLE001 - a service's code may raise anything: then it is ill
+            _log.info("%s of %s is ill: %s", service.name, key[0], error)
+            return ServiceState(running=0, wanted=wanted)
+        return ServiceState(running=wanted, wanted=wanted)
 
-def _state(service: Service) -> ServiceState:
-    wanted = service.replicas.least if isinstance(service.replicas, Scaling) else service.replicas
-    return ServiceState(running=wanted, wanted=wanted)
+    async def usage(self, workflow: str) -> dict[int, Usage]:
+        """As its front has counted."""
+        return dict(self._fronts[workflow].usage) if workflow in self._fronts else {}
 
 
-def _graph(workflow: OnlineWorkflow) -> Ask:
+def _graph(workflow: OnlineWorkflow, codes: Mapping[str, Code]) -> Ask:
     made: dict[str, Ask] = {}
 
     def make(service: Service) -> Ask:
         if service.name not in made:
             fed = {name: make(workflow.service(name)) for name in service.feeds}
-            made[service.name] = functools.partial(answer, service.kind, Code(service), fed)
+            made[service.name] = functools.partial(answer, service.kind, codes[service.name], fed)
         return made[service.name]
 
     return make(workflow.service(workflow.entry))

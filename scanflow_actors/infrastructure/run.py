@@ -106,6 +106,10 @@ class BatchRun:
         """What the run was given."""
         return self._order.parameters
 
+    def states(self) -> dict[str, str]:
+        """Where each executor stands."""
+        return {name: step.state.name.lower() for name, step in self._steps.items()}
+
     # ------------------------------------------------------------------ what may be asked of it
 
     async def stop(self) -> None:

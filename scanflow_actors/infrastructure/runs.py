@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.infrastructure.run import BatchRun, Launcher
+from scanflow_actors.infrastructure.state import RunState
 
 if TYPE_CHECKING:
     from scanflow_actors.infrastructure.backend import Order
@@ -52,3 +53,7 @@ class BatchRuns:
     async def stop_executor(self, workflow: str, executor: str) -> tuple[str, ...]:
         """End an executor."""
         return tuple([run.key for run in self._of(workflow) if await run.stop_executor(executor)])
+
+    async def runs(self, workflow: str) -> tuple[RunState, ...]:
+        """Where the runs under way stand."""
+        return tuple(RunState(key=run.key, executors=run.states()) for run in self._of(workflow))

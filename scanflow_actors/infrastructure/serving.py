@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from scanflow_actors.infrastructure.usage import Usage
     from scanflow_actors.workflows.online import OnlineWorkflow
     from scanflow_actors.workflows.traffic import Traffic
 
@@ -47,3 +48,6 @@ class Serving(Protocol):
 
     async def states(self) -> Mapping[tuple[str, int], Mapping[str, ServiceState]]:
         """By workflow and version, how each service stands."""
+
+    async def usage(self, workflow: str) -> Mapping[int, Usage]:
+        """By version, what came of the requests to a workflow's address since it was opened."""

@@ -17,6 +17,10 @@ class Turns:
     def __init__(self) -> None:
         self._queues: dict[str, deque[asyncio.Event]] = {}
 
+    def is_busy(self, queue: str) -> bool:
+        """Whether anybody has a turn in a queue, or waits for it."""
+        return queue in self._queues
+
     def ticket(self, queue: str) -> Ticket:
         """Draw a ticket; it must be used in ``async with`` or given back."""
         return Ticket(self._queues, queue)

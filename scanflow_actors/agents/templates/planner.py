@@ -88,7 +88,7 @@ def picked_data(config: Planning) -> Sensor:
     count = new_runs(config.picked, metric=config.picked)
 
     def read(sight: Sight) -> Observation:
-        seen = count.read(sight)
+        seen: Observation = count.read(sight)
         if seen.is_nothing:
             return seen
         version = sight.require_knowledge().version(config.model)

@@ -188,6 +188,9 @@ async def test_a_graph_answers_requests_follow_the_traffic_and_none_fails_in_an_
     answers = [await stall.ask("t", number) for number in range(1, 101)]
     assert Counter(version for _, _, version in answers) == {"1": 80, "2": 20}
     assert {version for _, _, version in [await stall.ask("t", 1, **{"x-tester": "yes"})]} == {"2"}
+    usage = await stall.serving.usage("t")
+    assert (usage[1].requests, usage[1].failures, usage[2].requests) == (84, 2, 21)
+    assert usage[1].seconds >= 1.0  # the one that never answered
     refused = await stall.perform(DeleteWorkflowInstance(workflow="t", version=2))
     assert "gets requests" in refused.reason
     mirrored = Traffic(weights={1: 1}, mirrors=(2,))

@@ -22,6 +22,7 @@ from scanflow_actors.infrastructure.embedded.serving import controller
 from scanflow_actors.infrastructure.embedded.serving.front import Front
 from scanflow_actors.infrastructure.embedded.serving.node import Node
 from scanflow_actors.infrastructure.serving import ServiceState
+from scanflow_actors.infrastructure.usage import Usage
 from scanflow_actors.workflows.executor import Affinity
 from scanflow_actors.workflows.service import Scaling
 
@@ -132,6 +133,16 @@ class ServeBackend:
                     for service, each in application.deployments.items()
                 }
         return found
+
+    async def usage(self, workflow: str) -> Mapping[int, Usage]:
+        """As all replicas of the front have counted."""
+        if workflow not in await controller.applications():
+            return {}
+        totals: dict[int, Usage] = {}
+        for replica in await serve.get_app_handle(workflow).broadcast("usage").results_async():
+            for version, usage in replica.items():
+                totals[version] = totals.get(version, Usage()).plus(usage)
+        return totals
 
     async def _ensure_started(self) -> None:
         logging.getLogger("ray.serve").setLevel(logging.WARNING)

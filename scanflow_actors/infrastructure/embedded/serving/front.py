@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from scanflow_actors.infrastructure.usage import Usage
+
 VERSION_HEADER = "x-scanflow-version"
 """Header of an answer: the version that gave it."""
 
@@ -65,6 +67,10 @@ class Front:
         """Answer a call from within the cluster: the version, and its answer."""
         version = self._dispatch.choose({})
         return version, await self._dispatch.ask(version, given)
+
+    async def usage(self) -> dict[int, Usage]:
+        """What came of the requests that this replica has dealt out."""
+        return dict(self._dispatch.usage)
 
     async def drained(self, version: int) -> None:
         """Wait until no request is under way in a version."""
