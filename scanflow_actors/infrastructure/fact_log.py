@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import cloudpickle
 
-from scanflow_actors.infrastructure.database import open_database
 from scanflow_actors.infrastructure.facts import Fact, WorkflowAdvanced
+from scanflow_actors.storage import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ class FactLog:
     """
 
     def __init__(self, path: Path, now_s: Callable[[], float]) -> None:
-        self._database = open_database(path, _SCHEMA)
+        self._database = Database(path, _SCHEMA, name="the ledger")
         self._now_s = now_s
         self._unwritten: deque[tuple[float, Fact]] = deque()
         self._is_more = asyncio.Event()
@@ -97,16 +97,10 @@ class FactLog:
 
     def _write(self, rows: list[tuple[float, Fact]]) -> None:
         bodies = [(fact.workflow, at_s, cloudpickle.dumps(fact)) for at_s, fact in rows]
-        self._database.execute("begin immediate")
-        try:
-            self._database.executemany("insert into fact (workflow, at_s, body) values (?, ?, ?)", bodies)
-            self._database.execute(
-                "delete from fact where number <= (select max(number) from fact) - ?", (KEPT,)
-            )
-        except BaseException:
-            self._database.execute("rollback")
-            raise
-        self._database.execute("commit")
+        with self._database.transaction():
+            for row in bodies:
+                self._database.change("insert into fact (workflow, at_s, body) values (?, ?, ?)", *row)
+            self._database.change("delete from fact where number <= (select max(number) from fact) - ?", KEPT)
 
     def _since(self, workflow: str, number: int | None) -> tuple[int, tuple[Noted, ...]]:
         self._flush()
@@ -115,14 +109,17 @@ class FactLog:
 
     def _read(self, workflow: str, number: int | None) -> tuple[int, tuple[Noted, ...]]:
         newest = "select coalesce(max(number), 0) from fact where workflow = ?"
-        (last,) = self._database.execute(newest, (workflow,)).fetchone()
+        last: int = self._database.rows(newest, workflow)[0][0]
         if number is None or number >= last:
             return last, ()
-        rows = self._database.execute(
+        rows = self._database.rows(
             "select number, at_s, body from fact where workflow = ? and number > ? and number <= ?"
             " order by number desc limit ?",
-            (workflow, number, last, SHOWN),
-        ).fetchall()
+            workflow,
+            number,
+            last,
+            SHOWN,
+        )
         return last, tuple(
             Noted(number=n, at_s=at_s, fact=pickle.loads(body)) for n, at_s, body in reversed(rows)
         )

@@ -12,11 +12,15 @@ LATENCIES = st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=30)
 
 
 def counted(requests: list[tuple[float, bool]], start: Usage | None = None) -> Usage:
-    return reduce(lambda usage, one: usage.with_request(one[0], is_failure=one[1]), requests, start or Usage())
+    return reduce(
+        lambda usage, one: usage.with_request(one[0], is_failure=one[1]), requests, start or Usage()
+    )
 
 
 @given(LATENCIES, LATENCIES)
-def test_what_is_added_is_what_two_readings_differ_by(first: list[tuple[float, bool]], more: list[tuple[float, bool]]) -> None:
+def test_what_is_added_is_what_two_readings_differ_by(
+    first: list[tuple[float, bool]], more: list[tuple[float, bool]]
+) -> None:
     before = counted(first)
     fresh = counted(more, before).since(before)
     assert (fresh.requests, fresh.failures) == (len(more), sum(is_failure for _, is_failure in more))
