@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scanflow_actors.actors.handling import CURRENT
 from scanflow_actors.actors.inline import Begun, handle_now
 from scanflow_actors.actors.message import Chain, Envelope, Reply
+from scanflow_actors.actors.observing.counts import AskOutcome, outcome_of
 from scanflow_actors.errors import AskTimeoutError
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ PENDING: Any = object()
 class Asked(Reply):
     """Waits for the one answer until its deadline; a future is made only when there is need to wait."""
 
-    __slots__ = ("_error", "_future", "_path", "_request", "_wait_s", "value")
+    __slots__ = ("_error", "_future", "_path", "_request", "_system", "_wait_s", "value")
+
+    _system: ActorSystem
 
     def __init__(self, path: str, request: Any, wait_s: float) -> None:
         self.holder = None
@@ -37,6 +40,8 @@ class Asked(Reply):
                 self.value = value
         elif not self._future.done():
             self._future.set_result(value)
+        else:
+            self._system.late_replies += 1
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error."""
@@ -67,6 +72,7 @@ class Asked(Reply):
             return self.value
         if self._error is not None:
             raise self._error
+        self._system = system
         future = self._future = system.loop.create_future()
         deadlines = system.deadlines
         tick = deadlines.add(self, deadline)
@@ -84,33 +90,40 @@ async def ask(system: ActorSystem, path: str, message: Any, timeout_s: float | N
 
     An actor that is idle here handles it at once, in the asker's turn.
     """
-    if system.plans.get(type(message), True):
-        message = system.prepare(message)
     wait_s, deadline, chain = _limits(system, timeout_s)
     if wait_s <= 0:
+        system.ask_errors[AskOutcome.TIMED_OUT] += 1
         raise Asked(path, message, wait_s).timeout()
-    cell = system.cells.get(path)
-    settings = system.settings
-    route = None
-    if cell is not None and cell.is_idle and system.inline_depth < settings.inline_depth:
-        route = cell.routes.get(type(message))
-    if cell is None or route is None:
-        reply = Asked(path, message, wait_s)
-        system.deliver(path, Envelope(message, reply, deadline, chain))
-        return await reply.wait(system, deadline)
-    system.inline_depth += 1
     try:
-        outcome = handle_now(cell, route, message, deadline, chain)
-    finally:
-        system.inline_depth -= 1
-    if type(outcome) is Begun:
-        reply = Asked(path, message, wait_s)
-        cell.carry_on(outcome, Envelope(message, reply, deadline, chain))
-        return await reply.wait(system, deadline)
-    system.inline_asks += 1
-    if system.inline_asks % settings.batch_size == 0:
-        await asyncio.sleep(0)  # many asks in a row were answered at once: let the others have a turn
-    return outcome
+        if system.plans.get(type(message), True):
+            message = system.prepare(message)
+        cell = system.cells.get(path)
+        settings = system.settings
+        route = None
+        if cell is not None and cell.is_idle and system.inline_depth < settings.inline_depth:
+            route = cell.routes.get(type(message))
+        if cell is None or route is None:
+            reply = Asked(path, message, wait_s)
+            system.deliver(path, Envelope(message, reply, deadline, chain))
+        else:
+            system.inline_depth += 1
+            try:
+                outcome = handle_now(cell, route, message, deadline, chain)
+            finally:
+                system.inline_depth -= 1
+            if type(outcome) is not Begun:
+                system.inline_asks += 1
+                if system.inline_asks % settings.batch_size == 0:
+                    await asyncio.sleep(0)  # many asks in a row were answered at once: give way to others
+                return outcome
+            reply = Asked(path, message, wait_s)
+            cell.carry_on(outcome, Envelope(message, reply, deadline, chain))
+        value = await reply.wait(system, deadline)
+    except BaseException as error:
+        system.ask_errors[outcome_of(error)] += 1
+        raise
+    system.replied += 1
+    return value
 
 
 async def send(system: ActorSystem, path: str, message: Any, timeout_s: float | None) -> None:

@@ -7,7 +7,7 @@ and between two of them.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Route, routes_of
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.handling import Handling
     from scanflow_actors.actors.inline import Begun
     from scanflow_actors.actors.message import Reply, Signal, StopReason
+    from scanflow_actors.actors.observing.counts import Event
+    from scanflow_actors.actors.observing.measures import Timing
     from scanflow_actors.actors.recipe import Recipe
     from scanflow_actors.actors.runner import Runner
     from scanflow_actors.actors.system import ActorSystem
@@ -46,7 +48,10 @@ class Cell:
         "busy",
         "cancelled",
         "draining",
+        "events",
+        "handled",
         "handling",
+        "inline",
         "is_open",
         "life",
         "mailbox",
@@ -54,10 +59,12 @@ class Cell:
         "path",
         "recipe",
         "ref",
+        "replied",
         "routes",
         "runner",
         "signals",
         "system",
+        "timing",
         "turn",
     )
 
@@ -83,6 +90,14 @@ class Cell:
         self.draining = False
         self.is_open = True
         """Whether it takes messages: not any more when it drains or has ended."""
+        self.handled = 0
+        """Messages that a receiver was called with from the loop."""
+        self.replied = 0
+        self.inline = 0
+        """Asks that were answered in the asker's turn."""
+        self.events: Counter[Event] | None = None
+        """Asks that ended otherwise, and restarts; made when there is something to count."""
+        self.timing: Timing | None = None
 
     # ------------------------------------------------------------------ what others call
 
@@ -131,6 +146,12 @@ class Cell:
         """Go on with a receiver that waits or has failed; the envelope has the reply to answer."""
         begun.handling.envelope = envelope
         self._begin(begun)
+
+    def note(self, event: Event) -> None:
+        """Count something that happens less often than replies."""
+        if self.events is None:
+            self.events = Counter()
+        self.events[event] += 1
 
     def abandoned(self, reply: Reply) -> None:
         """Hear that nobody waits for one of the messages in the mailbox any more."""
@@ -194,7 +215,7 @@ class Cell:
         path = f"{self.path}/{recipe.name}"
         if recipe.name in self.life.children:
             raise NameTakenError(path=path)
-        child = Cell(self.system, path, recipe, self)
+        child = type(self)(self.system, path, recipe, self)
         self.life.children[recipe.name] = child
         return await self.system.start_cell(child)
 

@@ -7,6 +7,7 @@ import logging
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
+from scanflow_actors.actors.observing.counts import RestartReason
 from scanflow_actors.actors.signals import State, Suspend
 from scanflow_actors.actors.supervision import RestartLog
 
@@ -68,6 +69,7 @@ class Group:
                 suspended: asyncio.Future[None] = loop.create_future()
                 cell.suspend(Suspend(suspended))
                 await asyncio.wait((suspended, cell.life.ended), return_when=asyncio.FIRST_COMPLETED)
+        own = RestartReason.ENDED if error is None else RestartReason.FAILED
         for cell in cells:
-            cell.life.start_after(delay_s)
+            cell.life.start_after(delay_s, own if cell is failed else RestartReason.SIBLING)
         return True

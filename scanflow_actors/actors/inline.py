@@ -94,6 +94,7 @@ def handle_now(cell: Cell, route: Route, message: Any, deadline: float, chain: C
         return Begun(message, handling, runner, context, _raise(error))
     system.runners.take_back(runner)
     handling.cell = cell.handling = None
+    cell.inline += 1
     cell.rest()
     return result
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scanflow_actors.actors.dead_letters import DeadReason
 from scanflow_actors.actors.handling import CURRENT
 from scanflow_actors.actors.message import Envelope
+from scanflow_actors.actors.observing.counts import AskOutcome
 from scanflow_actors.errors import (
     ActorFailedError,
     ActorStoppedError,
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.actor import Route
     from scanflow_actors.actors.cell import Cell
     from scanflow_actors.actors.handling import Handling
+
+_TURNED_AWAY = {
+    DeadReason.MAILBOX_FULL: AskOutcome.MAILBOX_FULL,
+    DeadReason.UNHANDLED: AskOutcome.UNHANDLED,
+    DeadReason.STOPPED: AskOutcome.STOPPED,
+}
 
 
 async def invoke(cell: Cell, route: Route, message: Any, handling: Handling) -> BaseException | None:
@@ -44,6 +51,7 @@ async def invoke(cell: Cell, route: Route, message: Any, handling: Handling) -> 
         envelope = handling.envelope
         if envelope is not None and envelope.reply is not None:
             envelope.reply.resolve(cell.system.prepare(result))
+            cell.replied += 1
     except BaseException as error:  # noqa: BLE001 - any error of a receiver goes to asker and supervisor
         return settle(cell, message, handling, error)
     handling.cell = None
@@ -70,6 +78,7 @@ def settle(cell: Cell, message: Any, handling: Handling, error: BaseException) -
         if reply is None:
             cell.system.dead_letters.add(cell.path, message, DeadReason.UNHANDLED)
         else:
+            cell.note(AskOutcome.REJECTED)
             reply.fail(error)
         return None
     if isinstance(error, AskTimeoutError) and _is_expired(cell, handling):
@@ -91,6 +100,7 @@ def _report(cell: Cell, message: Any, handling: Handling, error: BaseException) 
     if reply is None:
         cell.system.dead_letters.add(cell.path, message, DeadReason.FAILED)
     else:
+        cell.note(AskOutcome.FAILED)
         reply.fail(failure(cell.path, type(message).__name__, error))
     return error
 
@@ -106,6 +116,8 @@ def failure(path: str, request: str, error: BaseException) -> ActorFailedError:
 def turn_away(cell: Cell, envelope: Envelope, reason: DeadReason) -> None:
     """Tell whoever waits for this message, else the dead letters, that nobody handles it."""
     asker = envelope.asker
+    if envelope.reply is not None and reason in _TURNED_AWAY:
+        cell.note(_TURNED_AWAY[reason])
     if asker is None:
         _dead(cell, envelope, reason)
     elif reason is DeadReason.MAILBOX_FULL:
@@ -126,6 +138,7 @@ def turn_away_cycle(cell: Cell, envelope: Envelope) -> None:
     """Tell the asker that it waits for itself."""
     chain = tuple(path for path, _ in envelope.chain)
     if envelope.reply is not None:
+        cell.note(AskOutcome.CYCLE)
         request = type(envelope.message).__name__
         envelope.reply.fail(AskCycleError(path=cell.path, request=request, chain=chain))
 

@@ -11,6 +11,7 @@ from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.actors.dead_letters import DeadReason
 from scanflow_actors.actors.invoke import failure, turn_away
 from scanflow_actors.actors.message import ChildFailed, Signal, StopReason, Terminated
+from scanflow_actors.actors.observing.counts import RestartReason
 from scanflow_actors.actors.overlap import cancel_all
 from scanflow_actors.actors.signals import Crash, Down, Inner, Start, State, Stop, Suspend
 from scanflow_actors.actors.supervision import RestartLog
@@ -110,13 +111,14 @@ class Life:
             if not self.started.done():
                 self.started.set_result(None)
 
-    def start_after(self, delay_s: float) -> None:
+    def start_after(self, delay_s: float, reason: RestartReason) -> None:
         """Make a new instance after some seconds, unless it is stopped meanwhile."""
-        self._timer = self._cell.system.loop.call_later(delay_s, self._restart)
+        self._timer = self._cell.system.loop.call_later(delay_s, self._restart, reason)
 
-    def _restart(self) -> None:
+    def _restart(self, reason: RestartReason) -> None:
         self._timer = None
         if self.state is State.WAITING and not self.stopping:
+            self._cell.note(reason)
             self._cell.signal(Start())
 
     # ------------------------------------------------------------------ failure
@@ -151,7 +153,7 @@ class Life:
             await self._end_down(error)
             return
         await self._clear()
-        self.start_after(delay_s)
+        self.start_after(delay_s, RestartReason.FAILED if failed else RestartReason.ENDED)
 
     def _log_down(self, error: BaseException | None, delay_s: float | None) -> None:
         what = "ended" if error is None else f"failed ({type(error).__name__}: {error})"

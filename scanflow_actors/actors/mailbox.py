@@ -53,6 +53,11 @@ class Mailbox:
         self.in_flight = 0
         """Messages that left the queue for a concurrent receiver and are still being handled."""
 
+    @property
+    def depth(self) -> int:
+        """Messages that wait, and those that a concurrent receiver is at."""
+        return len(self.queue) + self.in_flight
+
     def put(self, envelope: Envelope) -> Envelope | None:
         """Take an envelope in, or let its sender wait.
 

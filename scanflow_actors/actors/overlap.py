@@ -57,6 +57,7 @@ class Overlap:
         name = f"{cell.path}:{type(envelope.message).__name__}"
         task = start_eagerly(call, loop=cell.system.loop, name=name)
         self._running[route] += 1
+        cell.handled += 1
         cell.mailbox.in_flight += 1
         self._tasks[task] = route
         task.add_done_callback(self._ended)

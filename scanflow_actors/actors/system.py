@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from collections import Counter
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +15,12 @@ from scanflow_actors.actors.deadlines import Deadlines
 from scanflow_actors.actors.freeze import PLANS
 from scanflow_actors.actors.mailbox import MailboxSpec
 from scanflow_actors.actors.message import Envelope, Signal, StopReason, Terminated
+from scanflow_actors.actors.observing.counts import Totals
+from scanflow_actors.actors.observing.measures import Measures
+from scanflow_actors.actors.observing.meters import Meters
+from scanflow_actors.actors.observing.statistics import SystemStatistics, host_statistics
+from scanflow_actors.actors.observing.taps import TappedCell
+from scanflow_actors.actors.observing.tree import Tree, tree_of
 from scanflow_actors.actors.prepare import copied, frozen
 from scanflow_actors.actors.recipe import Recipe
 from scanflow_actors.actors.ref import ActorRef, attach
@@ -26,7 +33,9 @@ if TYPE_CHECKING:
     from contextvars import Context
     from types import TracebackType
 
-    from scanflow_actors.actors.actor import Actor
+    from scanflow_actors.actors.actor import Actor, Route
+    from scanflow_actors.actors.observing.counts import Event
+    from scanflow_actors.actors.observing.taps import Tap
     from scanflow_actors.actors.router import Router
 
 
@@ -74,6 +83,18 @@ class ActorSystem:
         self.inline_asks = 0
         self._router = router
         self.cells: dict[str, Cell] = {}
+        self.totals: dict[str, Totals] = {}
+        """Counts of the actors that have ended, by class."""
+        self.replied = 0
+        """Asks from this process that were answered; the inline ones are counted apart."""
+        self.ask_errors: Counter[Event] = Counter()
+        self.late_replies = 0
+        self.meters = Meters()
+        self.measures = Measures() if self.settings.metrics else None
+        made = (make() for make in self.settings.taps)
+        self.taps: tuple[Tap, ...] = (*made, self.measures) if self.measures else tuple(made)
+        self.tapped: dict[type[Actor], dict[type, Route]] = {}
+        """Receivers with the taps around them, by class."""
         self._closing = False
         with contextlib.suppress(RuntimeError):  # made before there is a loop: bound at its first use
             self._bind()
@@ -86,6 +107,8 @@ class ActorSystem:
             self.deadlines = Deadlines(self.loop)
             self.runners = Runners(self.loop)
             self.context = copy_context()
+            for tap in self.taps:
+                tap.open(self)
 
     async def __aenter__(self) -> Self:
         self._bind()
@@ -130,7 +153,8 @@ class ActorSystem:
         path = f"/{name}"
         if path in self.cells:
             raise NameTakenError(path=path)
-        return await self.start_cell(Cell(self, path, recipe, None))
+        make = TappedCell if self.taps else Cell
+        return await self.start_cell(make(self, path, recipe, None))
 
     def find(self, name: str) -> ActorRef:
         """Address the top-level actor called `name`; whether it lives is seen by the first message."""
@@ -159,11 +183,27 @@ class ActorSystem:
             if cell.life.parent is None:
                 await asyncio.shield(cell.stop())
         self.deadlines.close()
+        for tap in self.taps:
+            tap.close()
         await self.runners.close()
 
     def names(self) -> tuple[str, ...]:
         """Paths of the actors that live in this process."""
         return tuple(sorted(self.cells))
+
+    async def statistics(self, *, each: bool = False) -> SystemStatistics:
+        """How the system is, at this moment.
+
+        Args:
+            each: Whether to list every actor beside the sums by class.
+        """
+        self._bind()
+        host = await host_statistics(self, each=each)
+        return SystemStatistics(name=self.name, hosts=(host,), dead_letters=host.dead_letters)
+
+    async def tree(self) -> Tree:
+        """The living actors, each with its state, mailbox and restarts; ``str`` of it is for people."""
+        return tree_of(await self.statistics(each=True))
 
     # ------------------------------------------------------------------ for cells and links
 
@@ -196,6 +236,7 @@ class ActorSystem:
     def forget(self, cell: Cell) -> None:
         """Take an ended cell out of the table: its name is free before its watchers hear of it."""
         self.cells.pop(cell.path, None)
+        self.totals.setdefault(cell.recipe.actor.__qualname__, Totals()).add(cell)
 
     def ended(self, path: str) -> asyncio.Future[StopReason] | None:
         """The future that tells when a local actor has ended, or None when it does not live here."""

@@ -78,6 +78,7 @@ async def run(cell: Cell, turn: int, begun: Begun | None) -> None:  # noqa: C901
                         continue
                 route = found
                 cell.handling = handling
+            cell.handled += 1
             error = None
             try:
                 CURRENT.set(handling)
@@ -93,6 +94,7 @@ async def run(cell: Cell, turn: int, begun: Begun | None) -> None:  # noqa: C901
                         result = await result
                 if (envelope := handling.envelope) is not None and envelope.reply is not None:
                     envelope.reply.resolve(system.prepare(result))
+                    cell.replied += 1
             except BaseException as caught:  # noqa: BLE001 - goes to the asker and to the supervisor
                 error = settle(cell, message, handling, caught)
             handling.cell = None

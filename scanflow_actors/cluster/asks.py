@@ -44,6 +44,8 @@ class Asks:
         self._numbers = itertools.count()
         self._out: dict[int, _Waiting] = {}
         self._in: dict[tuple[str, int], RemoteReply] = {}
+        self.late = 0
+        """Replies that nobody waited for any more."""
 
     def begin(self, host: str, path: str, reply: Reply) -> int:
         """Wait for a word from another host.
@@ -62,9 +64,11 @@ class Asks:
             self._send(waiting.host, (Abandon(number), None))
 
     def answered(self, number: int, value: Any) -> None:
-        """Hand on an answer; a late one is dropped."""
+        """Hand on an answer; a late one is dropped and counted."""
         waiting = self._out.pop(number, None)
-        if waiting is not None:
+        if waiting is None:
+            self.late += 1
+        else:
             waiting.reply.holder = None
             waiting.reply.resolve(value)
 
@@ -85,6 +89,8 @@ class Asks:
         """Send an answer, once."""
         if self._in.pop((reply.host, reply.number), None) is not None:
             self._send(reply.host, answer)
+        elif isinstance(answer[0], int):
+            self.late += 1
 
     def abandoned(self, host: str, number: int) -> None:
         """Hear that the other host does not wait any more."""

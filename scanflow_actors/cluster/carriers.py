@@ -61,6 +61,7 @@ class RayCarrier:
             self._node.links.acknowledged(self._host, outcome.result())
         elif not isinstance(error, ActorDiedError):  # lost on the way: the receiver drops repetitions
             _log.warning("frame %d to %s is sent again: %s", number, self._host, error)
+            self._node.links.retransmits += 1
             self._loop.call_later(RETRY_S, self.send, number, frame)
 
 

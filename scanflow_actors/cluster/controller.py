@@ -14,6 +14,7 @@ import cloudpickle
 
 from scanflow_actors.actors.actor import routes_of
 from scanflow_actors.actors.message import StopReason
+from scanflow_actors.actors.observing.counts import RestartReason, Totals
 from scanflow_actors.actors.supervision import RestartLog
 from scanflow_actors.cluster.carriers import RayCarrier
 from scanflow_actors.cluster.directory import CONTROLLER
@@ -51,6 +52,8 @@ class Resident:
     placement: Placement
     restarts: RestartLog
     host: str | None = None
+    moves: int = 0
+    """How often it was started again since its process had died."""
     leaving: bool = False
     """Whether it is being stopped: then nothing revives it."""
 
@@ -249,6 +252,10 @@ class Controller:
             except ActorError as error:  # counted: the next round decides again
                 _log.warning("/%s could not be started again: %s", resident.name, error)
             else:
+                resident.moves += 1
+                kind = resident.recipe.actor.__qualname__
+                totals = self.node.system.totals.setdefault(kind, Totals())
+                totals.events[RestartReason.HOST_LOST] += 1
                 return
 
     # ------------------------------------------------------------------ HostListener

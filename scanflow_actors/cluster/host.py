@@ -21,6 +21,7 @@ from scanflow_actors.cluster.carriers import Outbox, RayCarrier
 from scanflow_actors.cluster.directory import CONTROLLER
 from scanflow_actors.cluster.inbox import Inbox
 from scanflow_actors.cluster.node import Node
+from scanflow_actors.cluster.observing import node_statistics
 from scanflow_actors.cluster.stream import StreamServer
 from scanflow_actors.cluster.switch import Streams, Switch
 from scanflow_actors.cluster.wire import Command, Ended, Entry
@@ -52,7 +53,8 @@ class Commands:
         task.add_done_callback(self._tasks.discard)
 
     async def _do(self, host: str, command: Command) -> None:
-        value, error = None, None
+        value: Any = None
+        error: ActorError | None = None
         try:
             if command.kind == "spawn":
                 recipe = await asyncio.to_thread(cloudpickle.loads, command.argument)  # it may import much
@@ -60,6 +62,8 @@ class Commands:
             elif command.kind == "stop":
                 name, drain = command.argument
                 await self._stop(name, drain=drain)
+            elif command.kind == "statistics":
+                value = await node_statistics(self._node, each=command.argument)
             else:
                 await self._node.system.shutdown()
                 await self._node.links.drained(FLUSH_S)

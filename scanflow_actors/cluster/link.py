@@ -30,6 +30,11 @@ class LinkSender(Generic[T]):
         return len(self._queue)
 
     @property
+    def frames(self) -> int:
+        """Frames taken out so far."""
+        return self._next
+
+    @property
     def is_idle(self) -> bool:
         """Whether everything has been acknowledged."""
         return not self._queue and not self._sent

@@ -80,6 +80,9 @@ class Links:
         self.lines: dict[str, Line] = {}
         self._early: dict[str, list[Entry]] = defaultdict(list)
         self._closing: set[asyncio.Future[None]] = set()
+        self.retransmits = 0
+        """Frames sent again; counted by the carriers."""
+        self._frames = 0
         self._drained: asyncio.Event | None = None
 
     def open(self, host: str, handle: Any) -> None:
@@ -95,6 +98,17 @@ class Links:
             self._early[host].append(entry)
         else:
             line.push(entry)
+
+    @property
+    def frames(self) -> int:
+        """Frames sent so far, repetitions aside."""
+        return self._frames + sum(line.link.frames for line in self.lines.values())
+
+    @property
+    def queued(self) -> int:
+        """Entries that have not left yet, for all hosts together."""
+        early = sum(len(entries) for entries in self._early.values())
+        return early + sum(line.link.queued for line in self.lines.values())
 
     def is_full(self, host: str) -> bool:
         """Whether more is queued for a host than the settings allow: its messages are turned away."""
@@ -114,6 +128,7 @@ class Links:
         line = self.lines.pop(host, None)
         left = self._early.pop(host, [])
         if line is not None:
+            self._frames += line.link.frames
             closing = asyncio.ensure_future(line.carrier.close())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)

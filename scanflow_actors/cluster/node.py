@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.dead_letters import DeadLetter, DeadReason
@@ -62,6 +63,8 @@ class Node:
         """Set by the controller: a top-level actor elsewhere has ended by itself."""
         self.on_command: Callable[[str, Command], None] = lambda _host, _command: None
         """Set by the hosts: the controller wants something."""
+        self.dead_elsewhere: Counter[DeadReason] = Counter()
+        """Dead letters that other hosts have reported."""
         self._settings = settings.ray
         self._lines: dict[str, Line] = {}
         """The line to the actor of a path: found once, and forgotten with the next piece of news."""
@@ -252,6 +255,7 @@ class Node:
         self.system.notify(label.watcher, signal)
 
     def _on_dead(self, _: str, label: Dead, message: Any) -> None:
+        self.dead_elsewhere[label.reason] += 1
         self.system.dead_letters.add(label.path, message, label.reason)
 
     def _on_where(self, host: str, where: Where) -> None:

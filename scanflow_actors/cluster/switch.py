@@ -95,6 +95,7 @@ class Switch:
             except (OSError, EOFError) as error:
                 _log.debug("no stream to %s: %s", self._host, error)
             for number, frame in tuple(self._unacknowledged.items()):
+                self._links.retransmits += 1
                 self._slow.send(number, frame)  # whether the stream brought it is not known
             await asyncio.sleep(delay_s)
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import ray
 
+from scanflow_actors.actors.observing.tree import Tree, tree_of
 from scanflow_actors.cluster.controller import Controller
+from scanflow_actors.cluster.observing import system_statistics
 from scanflow_actors.cluster.placement import Dedicated, Placement
 from scanflow_actors.errors import ActorNotFoundError
 from scanflow_actors.settings import Settings
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.dead_letters import DeadLetters
     from scanflow_actors.actors.mailbox import MailboxSpec
+    from scanflow_actors.actors.observing.statistics import SystemStatistics
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.actors.supervision import RestartStrategy
 
@@ -143,6 +146,21 @@ class RayActorSystem:
     def names(self) -> tuple[str, ...]:
         """Paths of the living top-level actors."""
         return self._controller.names()
+
+    async def statistics(self, *, each: bool = False) -> SystemStatistics:
+        """How the system is, at this moment, in all its processes.
+
+        Args:
+            each: Whether to list every actor beside the sums by class.
+
+        Returns:
+            What the hosts say within two seconds; those that do not are named as silent.
+        """
+        return await system_statistics(self._controller, self.name, each=each)
+
+    async def tree(self) -> Tree:
+        """The living actors of all processes, each with its host; ``str`` of it is for people."""
+        return tree_of(await self.statistics(each=True))
 
     def process_of(self, ref: ActorRef) -> int:
         """The id of the process that hosts a top-level actor.

@@ -1,0 +1,109 @@
+"""Taps: what looks at every message of a system, or meddles with it. A system without any pays nothing.
+
+A tapped system has another class of cells, whose receivers are wrapped once for each class of actors. The
+loop that handles messages is the same; asks of idle actors go through their mailboxes, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from scanflow_actors.actors.cell import Cell
+from scanflow_actors.actors.handling import CURRENT
+from scanflow_actors.actors.message import Envelope
+
+if TYPE_CHECKING:
+    from scanflow_actors.actors.actor import Actor, Route
+    from scanflow_actors.actors.handling import Handling
+    from scanflow_actors.actors.recipe import Recipe
+    from scanflow_actors.actors.system import ActorSystem
+
+Receiver = Callable[..., Awaitable[Any]]
+"""``(actor, message)`` or ``(actor, message, context)``, to be awaited."""
+
+
+class Tap:
+    """Derive from it what is to look at messages. Each process of a system has an instance of its own."""
+
+    def open(self, system: ActorSystem) -> None:
+        """Get to know the system, once its loop is known."""
+
+    def close(self) -> None:
+        """Hear that the system has shut down."""
+
+    def leaves(self, path: str, envelope: Envelope) -> None:
+        """See a message that an actor or program of this process sends; called in the sender's context."""
+
+    def arrives(self, cell: Cell, envelope: Envelope) -> bool:
+        """See a message that comes to an actor of this process: whether it may go on to the mailbox."""
+        del cell, envelope
+        return True
+
+    def wrap(self, route: Route, receiver: Receiver) -> Receiver:
+        """Put something around a receiver; `current` tells for which message it was called."""
+        del route
+        return receiver
+
+
+def current() -> tuple[Cell, Envelope]:
+    """The actor whose receiver is being called, and the envelope of its message; for `Tap.wrap`."""
+    handling: Handling | None = CURRENT.get()
+    if handling is None or handling.cell is None or handling.envelope is None:
+        raise LookupError("no receiver of a tapped system is being called")
+    return handling.cell, handling.envelope
+
+
+class TappedCell(Cell):
+    """A cell whose messages all have an envelope, and pass the taps."""
+
+    __slots__ = ()
+
+    def __init__(self, system: ActorSystem, path: str, recipe: Recipe, parent: Cell | None) -> None:
+        super().__init__(system, path, recipe, parent)
+        self.routes = _tapped(system, recipe.actor, self.routes)
+
+    @property
+    def is_idle(self) -> bool:
+        """Never: what is handled in the asker's turn has no envelope."""
+        return False
+
+    def tell(self, message: Any) -> None:
+        """Take a plain message in."""
+        self.deliver(Envelope(message))
+
+    def deliver(self, envelope: Envelope) -> None:
+        """Take a message in, unless a tap keeps it."""
+        if self._passes(envelope):
+            self.admit(envelope)
+
+    def admit(self, envelope: Envelope) -> None:
+        """Take a message in that has passed the taps, or that one of them has kept for a while."""
+        super().deliver(envelope)
+
+    def _passes(self, envelope: Envelope) -> bool:
+        for tap in self.system.taps:
+            tap.leaves(self.path, envelope)
+        return all(tap.arrives(self, envelope) for tap in self.system.taps)
+
+
+def _tapped(system: ActorSystem, actor: type[Actor], routes: dict[type, Route]) -> dict[type, Route]:
+    known = system.tapped.get(actor)
+    if known is None:
+        known = system.tapped[actor] = {kind: _wrapped(system, route) for kind, route in routes.items()}
+    return known
+
+
+def _wrapped(system: ActorSystem, route: Route) -> Route:
+    receiver: Receiver = route.function if route.is_async else _awaitable(route.function)
+    for tap in reversed(system.taps):
+        receiver = tap.wrap(route, receiver)
+    return replace(route, function=receiver, is_async=True)
+
+
+def _awaitable(function: Callable[..., Any]) -> Receiver:
+    async def receiver(*args: Any) -> Any:
+        return function(*args)
+
+    return receiver
