@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.test_process_death import is_gone
+from tests.processes import is_gone
 
 ROOT = Path(__file__).parents[2]
 FAILURES = {"num_failures": 5, "req_failure_prob": 10, "resp_failure_prob": 10, "in_flight_failure_prob": 10}

@@ -31,6 +31,7 @@ from scanflow_actors.errors import (
     UnhandledMessageError,
 )
 from scanflow_actors.settings import ActorSettings, RaySettings, Settings
+from tests.processes import halt
 from tests.troupe import (
     Add,
     Adopt,
@@ -302,7 +303,7 @@ async def test_a_host_that_hangs_is_named_as_silent(ray_session: None) -> None: 
         counter = await system.spawn(Counter, name="counter")
         host = next(actor.host for actor in await system.tree())
         pid = system.process_of(counter)
-        os.kill(pid, signal.SIGSTOP)
+        halt(pid)
         tree = await system.tree()
         assert tree.silent == (host,)
         assert str(tree) == f"({host} does not answer)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +21,7 @@ from scanflow_actors.errors import (
     SystemClosedError,
 )
 from scanflow_actors.settings import ActorSettings, RaySettings, Settings
+from tests.processes import halt, is_gone, listening
 from tests.troupe import (
     Add,
     Counter,
@@ -55,19 +55,6 @@ async def killed(stage: Stage, ref: ActorRef) -> None:
     """Kill the process of an actor, and wait until the controller has seen it."""
     assert isinstance(stage.system, RayActorSystem)
     os.kill(stage.system.process_of(ref), signal.SIGKILL)
-
-
-async def is_gone(pid: int) -> bool:
-    """Wait until a process has ended; a zombie that its parent has yet to collect has ended."""
-    for _ in range(600):
-        try:
-            with open(f"/proc/{pid}/stat") as stat:  # noqa: ASYNC230, PTH123 - the kernel answers at once
-                if stat.read().rpartition(")")[2].split()[0] == "Z":
-                    return True
-        except FileNotFoundError:
-            return True
-        await asyncio.sleep(0.05)
-    return False
 
 
 async def test_g13_an_ask_ends_when_the_process_of_the_actor_dies(stage: Stage) -> None:
@@ -242,17 +229,6 @@ async def test_g17_shutdown_while_an_actor_is_started_again(ray_session: None) -
     assert await is_gone(pid)
 
 
-def halt(pid: int) -> None:
-    """Stop a process, and wait until every thread of it has stopped: the signal alone only asks for it."""
-    os.kill(pid, signal.SIGSTOP)
-    while any(state(thread) != "T" for thread in Path(f"/proc/{pid}/task").iterdir()):
-        continue  # some microseconds
-
-
-def state(thread: Path) -> str:
-    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
-
-
 async def test_g13_a_host_that_hangs_is_noticed_and_replaced(
     ray_session: None,  # noqa: ARG001 - must run
     caplog: pytest.LogCaptureFixture,
@@ -279,10 +255,10 @@ async def test_g13_a_host_that_comes_back_in_time_goes_on(
     settings = Settings(ray=RaySettings(standby_hosts=0, heartbeat_s=0.3, hung_kill_s=None))
     async with RayActorSystem("sleepy", settings=settings) as system:
         counter = await system.spawn(Counter, 5, name="counter", restart=FAST)
-        os.kill(system.process_of(counter), signal.SIGSTOP)
-        asked = asyncio.ensure_future(counter.ask(Add(1)))
-        while "gives no sign of life" not in caplog.text:  # noqa: ASYNC110 - the log has no event
-            await asyncio.sleep(0.05)
+        with listening("scanflow_actors.cluster.pulse", "gives no sign of life") as silent:
+            os.kill(system.process_of(counter), signal.SIGSTOP)
+            asked = asyncio.ensure_future(counter.ask(Add(1)))
+            await silent.wait()
         os.kill(system.process_of(counter), signal.SIGCONT)
         assert await asked == 6
 
