@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.cell import Cell
     from scanflow_actors.actors.mailbox import MailboxSpec
+    from scanflow_actors.actors.observing.meters import Meters
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.actors.supervision import RestartStrategy
 
@@ -35,6 +36,11 @@ class ActorContext:
     def self_ref(self) -> ActorRef:
         """The address of this actor."""
         return self._cell.ref
+
+    @property
+    def meters(self) -> Meters:
+        """Counts and durations of one's own, which are observed with the rest of the process."""
+        return self._cell.system.meters
 
     def find(self, name: str) -> ActorRef:
         """Address the top-level actor called `name`, wherever it lives."""

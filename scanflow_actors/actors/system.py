@@ -15,7 +15,7 @@ from scanflow_actors.actors.deadlines import Deadlines
 from scanflow_actors.actors.freeze import PLANS
 from scanflow_actors.actors.mailbox import MailboxSpec
 from scanflow_actors.actors.message import Envelope, Signal, StopReason, Terminated
-from scanflow_actors.actors.observing.counts import Totals
+from scanflow_actors.actors.observing.counts import KINDS, OTHER, Totals
 from scanflow_actors.actors.observing.measures import Measures
 from scanflow_actors.actors.observing.meters import Meters
 from scanflow_actors.actors.observing.statistics import SystemStatistics, host_statistics
@@ -83,7 +83,7 @@ class ActorSystem:
         self.inline_asks = 0
         self._router = router
         self.cells: dict[str, Cell] = {}
-        self.totals: dict[str, Totals] = {}
+        self.totals: dict[str, Totals] = {OTHER: Totals()}
         """Counts of the actors that have ended, by class."""
         self.replied = 0
         """Asks from this process that were answered; the inline ones are counted apart."""
@@ -229,6 +229,7 @@ class ActorSystem:
         if self._closing:
             raise SystemClosedError(system=self.name)
         self.cells[cell.path] = cell
+        self.totals_of(cell.recipe.actor)
         cell.start()
         await asyncio.shield(cell.life.started)
         return cell.ref
@@ -236,7 +237,19 @@ class ActorSystem:
     def forget(self, cell: Cell) -> None:
         """Take an ended cell out of the table: its name is free before its watchers hear of it."""
         self.cells.pop(cell.path, None)
-        self.totals.setdefault(cell.recipe.actor.__qualname__, Totals()).add(cell)
+        self.totals_of(cell.recipe.actor).add(cell)
+
+    def totals_of(self, actor: type[Actor]) -> Totals:
+        """Where the actors of a class are summed up once they have ended."""
+        name = actor.__qualname__
+        if name not in self.totals and len(self.totals) < KINDS:
+            self.totals[name] = Totals()
+        return self.totals[self.kind_of(actor)]
+
+    def kind_of(self, actor: type[Actor]) -> str:
+        """The name under which the actors of a class are summed up: there are not arbitrarily many."""
+        name = actor.__qualname__
+        return name if name in self.totals else OTHER
 
     def ended(self, path: str) -> asyncio.Future[StopReason] | None:
         """The future that tells when a local actor has ended, or None when it does not live here."""

@@ -51,9 +51,18 @@ class Acting(Actor):
     async def _carry_out(self, decision: Decision, ctx: ActorContext) -> None:
         """Carry out the effects of a decision; those of one strategy go one after the other."""
         self._acting += 1
+        clock = asyncio.get_running_loop().time
         try:
             async with self._turns.setdefault(decision.strategy, asyncio.Lock()):
+                begin_s = clock()
                 done = await carry_out(decision, ctx, self._journal, self.charge.settings)
+                ctx.meters.measure(
+                    "scanflow_action_duration_seconds",
+                    clock() - begin_s,
+                    agent=decision.agent,
+                    strategy=decision.strategy,
+                    outcome="done" if done.is_success else "refused" if done.rule else "failed",
+                )
                 await self._conclude(decision, done)
         finally:
             self._acting -= 1

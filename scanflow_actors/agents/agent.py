@@ -229,9 +229,21 @@ class Agent(Acting):
         try:
             looked = await look(strategy, memory, occasion)
         except StrategyFailedError as error:
+            self._evaluated(ctx, strategy, "failed")
             await self._failed(strategy, decision_id, str(error))
             raise
+        decision = looked.decision
+        said = "nothing new" if decision is None else "holds" if decision.holds else "does not hold"
+        self._evaluated(ctx, strategy, said)
         return await self._commit(strategy, looked, ctx)
+
+    def _evaluated(self, ctx: ActorContext, strategy: Strategy, outcome: str) -> None:
+        ctx.meters.count(
+            "scanflow_strategy_evaluations",
+            agent=self.charge.name,
+            strategy=strategy.name,
+            outcome=outcome,
+        )
 
     async def _commit(self, strategy: Strategy, looked: Looked, ctx: ActorContext) -> bool:
         decision = looked.decision

@@ -14,7 +14,7 @@ import cloudpickle
 
 from scanflow_actors.actors.actor import routes_of
 from scanflow_actors.actors.message import StopReason
-from scanflow_actors.actors.observing.counts import RestartReason, Totals
+from scanflow_actors.actors.observing.counts import RestartReason
 from scanflow_actors.actors.supervision import RestartLog
 from scanflow_actors.cluster.carriers import RayCarrier
 from scanflow_actors.cluster.directory import CONTROLLER
@@ -253,8 +253,7 @@ class Controller:
                 _log.warning("/%s could not be started again: %s", resident.name, error)
             else:
                 resident.moves += 1
-                kind = resident.recipe.actor.__qualname__
-                totals = self.node.system.totals.setdefault(kind, Totals())
+                totals = self.node.system.totals_of(resident.recipe.actor)
                 totals.events[RestartReason.HOST_LOST] += 1
                 return
 

@@ -88,6 +88,7 @@ class InfrastructureActor(Actor):
     async def on_start(self, ctx: ActorContext) -> None:
         """Open the ledger, and take up what primitives have made of the workflows."""
         self._find = ctx.find
+        self._meters = ctx.meters
         self._ledger = await asyncio.to_thread(Ledger, self._parts.ledger)
         self._court = await asyncio.to_thread(Court, self._parts.ledger, self._parts.rules)
         definitions = await asyncio.to_thread(Definitions, self._parts.workflows, self._ledger)
@@ -156,6 +157,7 @@ class InfrastructureActor(Actor):
     async def _once(self, message: Perform) -> Outcome:
         admitted = await self._court.admit(message)
         if isinstance(admitted, Outcome):
+            self._meters.count("scanflow_conflicts", rule=str(admitted.rule))
             return admitted
         outcome = await self._in_turn(admitted)
         if not outcome.is_success:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
 from scanflow_actors.agents.history import open_existing, story_of
 from scanflow_actors.agents.plain import plain
 from scanflow_actors.agents.strategy import Call
+from scanflow_actors.agents.team import Finder
 from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
 from scanflow_actors.infrastructure.claim import ListClaims, Settle, Thaw
 from scanflow_actors.server.bodies import message_of, messages_of, read_json
@@ -26,8 +28,9 @@ from scanflow_actors.server.problem import ProblemError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from scanflow_actors.actors import SystemStatistics
     from scanflow_actors.agents.records import Entry
-    from scanflow_actors.agents.team import Finder, Team
+    from scanflow_actors.agents.team import Team
     from scanflow_actors.server.tokens import Tokens
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -39,6 +42,13 @@ MAX_LINES = 1000
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
+class System(Finder, Protocol):
+    """What the door needs of an actor system: `ActorSystem` and `RayActorSystem` both have it."""
+
+    async def statistics(self) -> SystemStatistics:
+        """How the system is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     """A team that runs in a system, and who may come in."""
@@ -46,7 +56,7 @@ class Door:
     name: str
     """Of the team, in the paths."""
     team: Team
-    system: Finder
+    system: System
     tokens: Tokens
     max_requests: int = MAX_REQUESTS
 
@@ -68,6 +78,7 @@ def make_app(door: Door) -> web.Application:
         [
             web.get("/healthz", handlers.health),
             web.get("/openapi.json", handlers.openapi),
+            web.get("/metrics", handlers.metrics),
             web.get(root, handlers.status),
             web.get(f"{root}/journal", handlers.journal),
             web.get(f"{root}/explanation", handlers.explanation),
@@ -120,6 +131,12 @@ class _Handlers:
     async def status(self, _request: web.Request) -> web.Response:
         agents = await self._door.team.status(self._door.system)
         return web.json_response({"name": self._door.name, "agents": plain(agents)})
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Answer a scrape of Prometheus."""
+        statistics = await self._door.system.statistics()
+        room = await asyncio.to_thread(importlib.import_module, "scanflow_actors.metrics")  # takes seconds
+        return web.Response(body=room.exposition(statistics), headers={"Content-Type": room.CONTENT_TYPE})
 
     async def call(self, request: web.Request) -> web.Response:
         """Call an agent: the same message as in Python, under an idempotency key."""

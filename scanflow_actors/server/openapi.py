@@ -35,6 +35,7 @@ def describe(team: str, messages: Messages) -> dict[str, Any]:
     paths: dict[str, Any] = {
         "/healthz": {"get": {**_operation("Whether the door is open.", "200"), "security": []}},
         "/openapi.json": {"get": _operation("This document.", "200")},
+        "/metrics": {"get": _operation("Metrics in Prometheus's text format.", "200")},
         root: {"get": _operation("How all agents are.", "200")},
         f"{root}/journal": {"get": _journal()},
         f"{root}/explanation": {"get": _explanation()},

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.cell import Cell
 
 
+KINDS = 200
+"""Classes of actors that are summed up under their own names, the first of each process."""
+OTHER = "other"
+"""The name of all further classes."""
+
+
 class AskOutcome(Enum):
     """How an ask ended."""
 

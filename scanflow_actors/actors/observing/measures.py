@@ -87,7 +87,7 @@ class Measures(Tap):
     def _note(self, cell: Cell, waited_s: float, took_s: float) -> None:
         if cell.timing is None:
             cell.timing = Timing()
-        kind = cell.recipe.actor.__qualname__
+        kind = cell.system.kind_of(cell.recipe.actor)
         for timing in (cell.timing, self._kinds.setdefault(kind, Timing())):
             timing.queue_wait.add(waited_s)
             timing.handler_time.add(took_s)

@@ -145,10 +145,10 @@ async def host_statistics(system: ActorSystem, *, each: bool) -> HostStatistics:
     for (
         cell
     ) in system.cells.values():  # in one turn, or one that ends meanwhile is counted twice or not at all
-        sums.setdefault(cell.recipe.actor.__qualname__, _Sum(Totals())).add(cell)
+        sums[system.kind_of(cell.recipe.actor)].add(cell)
     return HostStatistics(
         host=system.name,
-        kinds=tuple(sums[kind].record(kind, system) for kind in sorted(sums)),
+        kinds=tuple(sums[kind].record(kind, system) for kind in sorted(sums) if not sums[kind].is_empty),
         asks=asks_of(system.replied + system.inline_asks, system.ask_errors),
         late_replies=system.late_replies,
         dead_letters=dict(system.dead_letters.counts),
@@ -183,6 +183,10 @@ class _Sum:
         self._actors += 1
         self._depth += depth
         self._deepest = max(self._deepest, depth)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._actors and self._totals == Totals()
 
     def record(self, kind: str, system: ActorSystem) -> ClassStatistics:
         timing = system.measures.of(kind) if system.measures else None

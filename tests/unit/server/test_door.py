@@ -12,6 +12,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 import pytest_asyncio
+from prometheus_client.parser import text_string_to_metric_families
 
 from scanflow_actors.actors import Actor, ActorSystem, receive
 from scanflow_actors.agents import Member, Team
@@ -82,7 +83,8 @@ class House:
             text = await answer.text()
             if answer.status >= 400:
                 assert answer.content_type == "application/problem+json"
-            return answer.status, json.loads(text) if text else None, answer.headers
+            is_json = answer.content_type.endswith("json")
+            return answer.status, json.loads(text) if text and is_json else text or None, answer.headers
 
 
 @pytest_asyncio.fixture
@@ -278,3 +280,28 @@ def test_tokens_are_read_from_a_file_that_only_its_owner_may_read(tmp_path: Path
 def test_tokens_that_cannot_work_are_refused(text: str, problem: str) -> None:
     with pytest.raises(InvalidTeamError, match=problem):
         Tokens.parse(text, place="env")
+
+
+async def test_a_scrape_reads_the_metrics_of_actors_and_agents(house: House) -> None:
+    await house.ask("POST", CHECK, BODY)
+    assert await house.team.settled(timeout_s=10)
+    await house.ask("GET", "/teams/digits")  # every agent is done with what came before
+    headers = {"Authorization": f"Bearer {READ}"}
+    async with house.session.get(house.url + "/metrics", headers=headers) as answer:
+        assert answer.status == 200
+        assert answer.content_type == "text/plain"
+        text = await answer.text()
+    samples = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    of = (("agent", "checker"), ("host", "scanflow"))
+    check = ("strategy", "check")
+    assert samples["scanflow_strategy_evaluations_total", *of, ("outcome", "holds"), check] == 1
+    assert samples["scanflow_action_duration_seconds_count", *of, ("outcome", "done"), check] == 1
+    assert samples["scanflow_actors", ("actor_class", "Works"), ("host", "scanflow")] == 1
+
+
+async def test_a_scrape_needs_a_token(house: House) -> None:
+    assert (await house.ask("GET", "/metrics", token=None))[0] == 401
