@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 Labels = tuple[tuple[str, str], ...]
 _Key = tuple[str, Labels]
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SERIES = 1000
 """Combinations of labels that one name may have; what comes beyond is counted without labels."""
 
@@ -42,6 +44,9 @@ class Meters:
         Args:
             name: By Prometheus's rules for a counter, without ``_total``: ``scanflow_conflicts``.
             labels: Of few values each: every combination is kept for ever.
+
+        Raises:
+            ValueError: Prometheus allows no such name.
         """
         self._counts[self._key(name, labels, self._counts)] += 1
 
@@ -63,6 +68,8 @@ class Meters:
         key = (name, tuple(sorted(labels.items())))
         if key in known:
             return key
+        if not all(_NAME.fullmatch(word) for word in (name, *labels)):
+            raise ValueError(f"meters and their labels have names of letters, digits and '_'; got {name!r}")
         if self._series[name] >= SERIES:
             return name, tuple((label, "") for label in sorted(labels))
         self._series[name] += 1

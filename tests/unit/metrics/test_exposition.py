@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from scanflow_actors.actors import Actor, ActorContext, ActorSystem, Backoff, RestartStrategy, receive
 from scanflow_actors.actors.observing.counts import KINDS
+from scanflow_actors.actors.observing.meters import SERIES, Meters
 from scanflow_actors.errors import ActorFailedError
 from scanflow_actors.metrics import exposition
 from scanflow_actors.settings import ActorSettings
@@ -93,3 +94,17 @@ async def test_actors_keep_meters_of_their_own() -> None:
     assert found["shop_sales_total", labels(host="scanflow", fruit="pear")] == 1
     assert found["shop_sale_seconds_sum", labels(host="scanflow", fruit="any")] == pytest.approx(2.3)
     assert found["shop_sale_seconds_bucket", labels(host="scanflow", fruit="any", le="0.3")] == 2
+
+
+def test_a_meter_whose_name_prometheus_would_refuse_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="got 'shop-sales'"):
+        Meters().count("shop-sales")
+
+
+def test_labels_of_too_many_values_are_counted_together() -> None:
+    meters = Meters()
+    for number in range(SERIES + 7):
+        meters.count("visits", visitor=str(number))
+    found = {meter.labels: meter.value for meter in meters}
+    assert len(found) == SERIES + 1
+    assert found[("visitor", ""),] == 7
