@@ -24,6 +24,7 @@ from scanflow_actors.errors import NameTakenError
 
 if TYPE_CHECKING:
     import asyncio
+    from contextvars import Context
 
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.actors.handling import Handling
@@ -145,7 +146,7 @@ class Cell:
     def carry_on(self, begun: Begun, envelope: Envelope) -> None:
         """Go on with a receiver that waits or has failed; the envelope has the reply to answer."""
         begun.handling.envelope = envelope
-        self._begin(begun)
+        begun.context.run(self._begin, begun.context, begun)
 
     def note(self, event: Event) -> None:
         """Count something that happens less often than replies."""
@@ -220,24 +221,32 @@ class Cell:
         return await self.system.start_cell(child)
 
     def start(self) -> None:
-        """Make the first instance; `life.started` tells when `on_start` has returned."""
+        """Make the first instance; `life.started` waits for its `on_start`."""
         self.signal(Start())
+
+    def start_now(self) -> None:
+        """Make the first instance in the turn of whoever wants it, as far as it goes without waiting."""
+        self.busy = True
+        self.signal(Start())
+        self.system.inline_depth += 1
+        try:
+            context = self.system.context.copy()
+            context.run(self._begin, context)
+        finally:
+            self.system.inline_depth -= 1
 
     # ------------------------------------------------------------------ the loop
 
     def _begin_soon(self) -> None:
         self.busy = True
-        self.system.loop.call_soon(self._begin, context=self.system.context)
+        context = self.system.context.copy()
+        self.system.loop.call_soon(self._begin, context, context=context)
 
-    def _begin(self, begun: Begun | None = None) -> None:
-        """Begin a turn: as many steps as there are, without a task while none has to wait."""
+    def _begin(self, context: Context, begun: Begun | None = None) -> None:
+        """Begin a turn, in this context: as many steps as there are, without a task while none waits."""
         runners = self.system.runners
         self.turn += 1
-        if begun is None:
-            runner, context = runners.take(), self.system.context.copy()
-        else:
-            runner, context = begun.runner, begun.context
-        self.runner = runner
+        runner = self.runner = runners.take() if begun is None else begun.runner
         if runner.begin(run(self, self.turn, begun), context):
             self.runner = None
             runners.take_back(runner)
@@ -278,4 +287,4 @@ class Cell:
         self.cancelled = False
         if handling is not None and handling.envelope is not None:
             turn_away(self, handling.envelope, DeadReason.STOPPED)
-        self._begin()
+        self._begin_soon()

@@ -69,12 +69,12 @@ class ActorContext:
 
     def watch(self, ref: ActorRef) -> None:
         """Get one `Terminated` in `on_signal` when `ref` ends, also if it has ended already."""
-        self._cell.life.watching.add(ref)
+        self._cell.life.add_target(ref)
         self._cell.system.watch(self._cell.ref, ref)
 
     def unwatch(self, ref: ActorRef) -> None:
         """Take a watch back; a `Terminated` that is on its way may still come."""
-        self._cell.life.watching.discard(ref)
+        self._cell.life.forget_target(ref)
         self._cell.system.unwatch(self._cell.ref, ref)
 
     def stop(self) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
 
-TICK_S = 1 / 64
-"""Seconds. A request may end this much after its deadline; a timer each would cost more than the request."""
+TICKS_PER_S = 64
+"""A request may end one tick after its deadline; a timer each would cost more than the request."""
 
 
 class Expiring(Protocol):
@@ -33,11 +32,11 @@ class Deadlines:
         Returns:
             The tick, to take it back with `discard`.
         """
-        tick = math.ceil(deadline / TICK_S)
+        tick = int(deadline * TICKS_PER_S) + 1
         waiting = self._ticks.get(tick)
         if waiting is None:
             waiting = self._ticks[tick] = set()
-            self._timers[tick] = self._loop.call_at(tick * TICK_S, self._expire, tick)
+            self._timers[tick] = self._loop.call_at(tick / TICKS_PER_S, self._expire, tick)
         waiting.add(item)
         return tick
 

@@ -6,11 +6,11 @@ carries it on, and whoever asked waits as for any other request.
 
 from __future__ import annotations
 
-import asyncio
 import types
 from asyncio.tasks import (
     _enter_task,
     _leave_task,
+    current_task,
 )
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,7 @@ def handle_now(cell: Cell, route: Route, message: Any, deadline: float, chain: C
     context = system.context.copy()
     context.run(CURRENT.set, handling)
     runner = system.runners.take()
-    waits_for = None
+    system.inline_depth += 1
     try:
         if not route.is_async:
             arguments = (message, life.context) if route.wants_context else (message,)
@@ -74,7 +74,7 @@ def handle_now(cell: Cell, route: Route, message: Any, deadline: float, chain: C
             else:
                 receiver = route.function(life.actor, message)
             loop, task = system.loop, runner.task
-            outer = asyncio.current_task(loop)
+            outer = current_task(loop)
             if outer is not None:
                 _leave_task(loop, outer)
             _enter_task(loop, task)
@@ -92,6 +92,8 @@ def handle_now(cell: Cell, route: Route, message: Any, deadline: float, chain: C
             result = system.prepare(result)
     except BaseException as error:  # noqa: BLE001 - raised again where it is settled
         return Begun(message, handling, runner, context, _raise(error))
+    finally:
+        system.inline_depth -= 1
     system.runners.take_back(runner)
     handling.cell = cell.handling = None
     cell.inline += 1

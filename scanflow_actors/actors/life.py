@@ -30,15 +30,18 @@ class Life:
 
     __slots__ = (
         "_cell",
+        "_ended",
+        "_is_new",
+        "_reason",
         "_restarts",
+        "_start_error",
+        "_started",
         "_timer",
         "actor",
         "children",
         "context",
-        "ended",
         "group",
         "parent",
-        "started",
         "state",
         "stopping",
         "undecided",
@@ -47,9 +50,8 @@ class Life:
     )
 
     def __init__(self, cell: Cell, parent: Cell | None) -> None:
-        loop = cell.system.loop
         self._cell = cell
-        self._restarts = RestartLog(cell.recipe.restart)
+        self._restarts: RestartLog | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.parent = parent
         self.state = State.NEW
@@ -61,11 +63,37 @@ class Life:
         self.children: dict[str, Cell] = {}
         self.group: Group | None = None
         """Set for a supervisor: decides for the children."""
-        self.watchers: set[ActorRef] = set()
-        self.watching: set[ActorRef] = set()
-        self.started: asyncio.Future[None] = loop.create_future()
-        self.started.add_done_callback(_retrieve)
-        self.ended: asyncio.Future[StopReason] = loop.create_future()
+        self.watchers: set[ActorRef] | None = None
+        self.watching: set[ActorRef] | None = None
+        self._is_new = True
+        """Whether it has yet to start for the first time, or to fail in it."""
+        self._started: asyncio.Future[None] | None = None
+        self._start_error: ActorFailedError | ActorStoppedError | None = None
+        self._ended: asyncio.Future[StopReason] | None = None
+        self._reason: StopReason | None = None
+
+    @property
+    def ended(self) -> asyncio.Future[StopReason]:
+        """Done when the actor has ended for good; made when somebody wants to know."""
+        if self._ended is None:
+            self._ended = self._cell.system.loop.create_future()
+            if self._reason is not None:
+                self._ended.set_result(self._reason)
+        return self._ended
+
+    async def started(self) -> None:
+        """Wait for the first `on_start` to return.
+
+        Raises:
+            ActorFailedError: It failed; the cause is chained.
+            ActorStoppedError: The actor was stopped before.
+        """
+        if self._is_new:
+            if self._started is None:
+                self._started = self._cell.system.loop.create_future()
+            await asyncio.shield(self._started)
+        if self._start_error is not None:
+            raise self._start_error
 
     async def on_signal(self, signal: Signal | Inner) -> None:
         """Do what a signal says."""
@@ -86,7 +114,7 @@ class Life:
 
     async def _notice(self, signal: Signal, actor: Actor, context: ActorContext) -> None:
         if isinstance(signal, Terminated):
-            self.watching.discard(signal.ref)
+            self.forget_target(signal.ref)
         try:
             await actor.on_signal(signal, context)
         except Exception as error:  # noqa: BLE001 - escalation: the error of a child fails its parent
@@ -101,15 +129,19 @@ class Life:
             self.actor = recipe.actor(*recipe.args)
             await self.actor.on_start(context)
         except Exception as error:  # noqa: BLE001 - whatever a user's start raises is a failed start
-            if self.started.done():
-                await self.fail(error)
-            else:
+            if self._is_new:
                 await self.end(StopReason.FAILED, failure(self._cell.path, "its start", error))
+            else:
+                await self.fail(error)
             return
         if self.context is context:  # else it was abandoned meanwhile
             self.state = State.RUNNING
-            if not self.started.done():
-                self.started.set_result(None)
+            self._has_started()
+
+    def _has_started(self) -> None:
+        self._is_new = False
+        if self._started is not None and not self._started.done():
+            self._started.set_result(None)
 
     def start_after(self, delay_s: float, reason: RestartReason) -> None:
         """Make a new instance after some seconds, unless it is stopped meanwhile."""
@@ -147,6 +179,7 @@ class Life:
             delay_s = None
         else:
             now_s = self._cell.system.loop.time()
+            self._restarts = self._restarts or RestartLog(self._cell.recipe.restart)
             delay_s = None if self.stopping else self._restarts.decide(now_s, failed=failed)
         self._log_down(error, delay_s)
         if delay_s is None:
@@ -219,6 +252,8 @@ class Life:
         if self._timer is not None:
             self._timer.cancel()
         await self._clear()
+        if self._is_new:
+            self._start_error = failed or ActorStoppedError(path=cell.path)
         self.state = State.ENDED
         cell.is_open = False
         cell.step_off()
@@ -228,21 +263,35 @@ class Life:
             self.parent.life.children.pop(cell.recipe.name, None)
         cell.system.forget(cell)
         self._tell_watchers(reason)
-        self.ended.set_result(reason)
-        if not self.started.done():
-            self.started.set_exception(failed or ActorStoppedError(path=cell.path))
+        self._reason = reason
+        if self._ended is not None:
+            self._ended.set_result(reason)
+        self._has_started()
+
+    def add_watcher(self, watcher: ActorRef) -> None:
+        """Have the end of this actor told to another."""
+        self.watchers = self.watchers or set()
+        self.watchers.add(watcher)
+
+    def forget_watcher(self, watcher: ActorRef) -> None:
+        """Tell it nothing."""
+        if self.watchers is not None:
+            self.watchers.discard(watcher)
+
+    def add_target(self, target: ActorRef) -> None:
+        """Take note that this actor watches another."""
+        self.watching = self.watching or set()
+        self.watching.add(target)
+
+    def forget_target(self, target: ActorRef) -> None:
+        """Take note that it does not, or that the other has ended."""
+        if self.watching is not None:
+            self.watching.discard(target)
 
     def _tell_watchers(self, reason: StopReason) -> None:
         system, ref = self._cell.system, self._cell.ref
-        for watcher in self.watchers:
+        for watcher in self.watchers or ():
             system.notify(watcher, Terminated(ref, reason))
-        for target in self.watching:
+        for target in self.watching or ():
             system.unwatch(ref, target)
-        self.watchers.clear()
-        self.watching.clear()
-
-
-def _retrieve(future: asyncio.Future[None]) -> None:
-    """Keep asyncio from complaining when nobody awaits a start that failed."""
-    if not future.cancelled():
-        future.exception()
+        self.watchers = self.watching = None

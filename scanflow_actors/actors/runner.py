@@ -11,6 +11,7 @@ import types
 from asyncio.tasks import (
     _enter_task,
     _leave_task,
+    current_task,
 )
 from typing import TYPE_CHECKING, Any
 
@@ -37,31 +38,30 @@ class Runner:
     def begin(self, work: Coroutine[Any, Any, None], context: Context) -> bool:
         """Take the first step of some work, now.
 
+        Args:
+            work: What is to be done.
+            context: That in which this is called; also that of the further steps.
+
         Returns:
             Whether it ended in that step; else the task carries it on.
         """
-        try:
-            first = context.run(self.step, work)
-        except StopIteration:
-            return True
-        self._work, self._first = work, (context, first)
-        if self._parked is not None and not self._parked.done():
-            self._parked.set_result(None)
-        return False
-
-    def step(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Take one step of some work as this task: what it waits for, or StopIteration when it has ended."""
         loop, task = self._runners.loop, self.task
-        outer = asyncio.current_task(loop)
+        outer = current_task(loop)
         if outer is not None:
             _leave_task(loop, outer)
         _enter_task(loop, task)
         try:
-            return work.send(None)
+            first = work.send(None)
+        except StopIteration:
+            return True
         finally:
             _leave_task(loop, task)
             if outer is not None:
                 _enter_task(loop, outer)
+        self._work, self._first = work, (context, first)
+        if self._parked is not None and not self._parked.done():
+            self._parked.set_result(None)
+        return False
 
     async def _carry_on(self) -> None:
         while True:

@@ -80,8 +80,10 @@ class ActorSystem:
         """Message types that need no `prepare` have an empty plan here."""
         self.inline_depth = 0
         """How many asks are being handled within each other, each in its asker's turn."""
-        self.inline_asks = 0
+        self.inline_asks = self.inline_starts = 0
         self._router = router
+        self._mailbox = MailboxSpec(capacity=self.settings.mailbox_capacity)
+        self._restart = RestartStrategy()
         self.cells: dict[str, Cell] = {}
         self.totals: dict[str, Totals] = {OTHER: Totals()}
         """Counts of the actors that have ended, by class."""
@@ -220,8 +222,8 @@ class ActorSystem:
             actor=actor,
             args=args,
             name=name,
-            mailbox=mailbox or MailboxSpec(capacity=self.settings.mailbox_capacity),
-            restart=restart or RestartStrategy(),
+            mailbox=mailbox or self._mailbox,
+            restart=restart or self._restart,
         )
 
     async def start_cell(self, cell: Cell) -> ActorRef:
@@ -230,8 +232,12 @@ class ActorSystem:
             raise SystemClosedError(system=self.name)
         self.cells[cell.path] = cell
         self.totals_of(cell.recipe.actor)
-        cell.start()
-        await asyncio.shield(cell.life.started)
+        self.inline_starts += 1
+        if self.inline_starts % self.settings.batch_size and self.inline_depth < self.settings.inline_depth:
+            cell.start_now()
+        else:
+            cell.start()  # many starts in a row were carried out at once: let others have a turn
+        await cell.life.started()
         return cell.ref
 
     def forget(self, cell: Cell) -> None:
@@ -279,7 +285,7 @@ class ActorSystem:
         """Have the end of `target` told to `watcher`, once."""
         cell = self.cells.get(target.path)
         if cell is not None:
-            cell.life.watchers.add(watcher)
+            cell.life.add_watcher(watcher)
         elif self._router is None or not self._router.watch(watcher, target):
             self.notify(watcher, Terminated(target, StopReason.NOT_FOUND))
 
@@ -287,7 +293,7 @@ class ActorSystem:
         """Forget a watch."""
         cell = self.cells.get(target.path)
         if cell is not None:
-            cell.life.watchers.discard(watcher)
+            cell.life.forget_watcher(watcher)
         elif self._router is not None:
             self._router.unwatch(watcher, target)
 

@@ -37,7 +37,7 @@ async def run(cell: Cell, turn: int, begun: Begun | None) -> None:  # noqa: C901
         begun: A receiver that has taken its first step already; it goes first.
     """
     system, life, mailbox, routes, overlap = cell.system, cell.life, cell.mailbox, cell.routes, cell.overlap
-    queue = mailbox.queue
+    queue, plans = mailbox.queue, system.plans
     left = system.settings.batch_size
     while cell.turn == turn:
         if cell.cancelled:
@@ -93,7 +93,9 @@ async def run(cell: Cell, turn: int, begun: Begun | None) -> None:  # noqa: C901
                     if route.is_async:
                         result = await result
                 if (envelope := handling.envelope) is not None and envelope.reply is not None:
-                    envelope.reply.resolve(system.prepare(result))
+                    if plans.get(type(result), True):
+                        result = system.prepare(result)
+                    envelope.reply.resolve(result)
                     cell.replied += 1
             except BaseException as caught:  # noqa: BLE001 - goes to the asker and to the supervisor
                 error = settle(cell, message, handling, caught)

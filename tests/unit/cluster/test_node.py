@@ -143,7 +143,7 @@ async def test_a_watcher_that_ends_takes_its_watches_along() -> None:
         await asyncio.sleep(1)
         assert_no_leaks(cluster.nodes[TWO])
         cell = cluster.nodes[ONE].system.cells["/counter"]
-        assert cell.life.watchers == set()
+        assert not cell.life.watchers
 
 
 async def test_an_asker_that_gives_up_is_heard_of_on_the_other_host() -> None:
