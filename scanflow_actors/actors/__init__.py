@@ -3,9 +3,18 @@
 from scanflow_actors.actors.actor import Actor, receive
 from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.actors.dead_letters import DeadLetter, DeadLetters, DeadReason
+from scanflow_actors.actors.events import (
+    ActorFailed,
+    ActorRestarted,
+    ActorStarted,
+    ActorStopped,
+    EventStream,
+    HostLost,
+)
+from scanflow_actors.actors.forward import Forward
 from scanflow_actors.actors.group import Scope
 from scanflow_actors.actors.mailbox import MailboxSpec, Overflow
-from scanflow_actors.actors.message import ChildFailed, Request, Signal, StopReason, Terminated
+from scanflow_actors.actors.message import ChildFailed, Event, Request, Signal, StopReason, Terminated
 from scanflow_actors.actors.observing.counts import AskOutcome, RestartReason
 from scanflow_actors.actors.observing.histogram import Durations
 from scanflow_actors.actors.observing.meters import Meter
@@ -17,7 +26,10 @@ from scanflow_actors.actors.observing.statistics import (
     SystemStatistics,
 )
 from scanflow_actors.actors.observing.tree import Branch, Tree
+from scanflow_actors.actors.receptionist import Listing, Receptionist
 from scanflow_actors.actors.ref import ActorRef
+from scanflow_actors.actors.router import Router, pool
+from scanflow_actors.actors.routing import ConsistentHash, LeastLoaded, Member, RoundRobin, Routing
 from scanflow_actors.actors.supervision import Backoff, Restart, RestartStrategy
 from scanflow_actors.actors.supervisor import Child, Supervisor
 from scanflow_actors.actors.system import ActorSystem
@@ -25,8 +37,12 @@ from scanflow_actors.actors.system import ActorSystem
 __all__ = [
     "Actor",
     "ActorContext",
+    "ActorFailed",
     "ActorRef",
+    "ActorRestarted",
+    "ActorStarted",
     "ActorStatistics",
+    "ActorStopped",
     "ActorSystem",
     "AskOutcome",
     "Backoff",
@@ -34,19 +50,31 @@ __all__ = [
     "Child",
     "ChildFailed",
     "ClassStatistics",
+    "ConsistentHash",
     "DeadLetter",
     "DeadLetters",
     "DeadReason",
     "Durations",
+    "Event",
+    "EventStream",
+    "Forward",
+    "HostLost",
     "HostStatistics",
+    "LeastLoaded",
     "LinkStatistics",
+    "Listing",
     "MailboxSpec",
+    "Member",
     "Meter",
     "Overflow",
+    "Receptionist",
     "Request",
     "Restart",
     "RestartReason",
     "RestartStrategy",
+    "RoundRobin",
+    "Router",
+    "Routing",
     "Scope",
     "Signal",
     "StopReason",
@@ -54,5 +82,6 @@ __all__ = [
     "SystemStatistics",
     "Terminated",
     "Tree",
+    "pool",
     "receive",
 ]

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.cell import Cell
+    from scanflow_actors.actors.events import EventStream
     from scanflow_actors.actors.mailbox import MailboxSpec
     from scanflow_actors.actors.observing.meters import Meters
+    from scanflow_actors.actors.receptionist import Receptionist
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.actors.supervision import RestartStrategy
 
@@ -41,6 +43,16 @@ class ActorContext:
     def meters(self) -> Meters:
         """Counts and durations of one's own, which are observed with the rest of the process."""
         return self._cell.system.meters
+
+    @property
+    def receptionist(self) -> Receptionist:
+        """Where actors register, and find each other."""
+        return self._cell.system.receptionist
+
+    @property
+    def events(self) -> EventStream:
+        """What happens to the actors of the system."""
+        return self._cell.system.events
 
     def find(self, name: str) -> ActorRef:
         """Address the top-level actor called `name`, wherever it lives."""

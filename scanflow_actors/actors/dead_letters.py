@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.actors.message import Event
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,7 +27,7 @@ class DeadReason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(Event):
     """A message that nobody handled, for whom it was, and why."""
 
     path: str

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.dead_letters import DeadReason
+from scanflow_actors.actors.forward import Forward, hand_on
 from scanflow_actors.actors.handling import CURRENT
 from scanflow_actors.actors.message import Envelope
 from scanflow_actors.actors.observing.counts import AskOutcome
@@ -15,6 +16,7 @@ from scanflow_actors.errors import (
     AskCycleError,
     AskTimeoutError,
     MailboxFullError,
+    NotSerialisableError,
     RejectError,
     UnhandledMessageError,
 )
@@ -74,6 +76,12 @@ def settle(cell: Cell, message: Any, handling: Handling, error: BaseException) -
         raise error
     if not isinstance(error, Exception | asyncio.CancelledError):
         raise error  # the process is to end
+    if isinstance(error, Forward):
+        try:
+            hand_on(cell.system, handling, error)
+        except NotSerialisableError as problem:
+            return _report(cell, message, handling, problem)
+        return None
     if isinstance(error, RejectError):
         if reply is None:
             cell.system.dead_letters.add(cell.path, message, DeadReason.UNHANDLED)

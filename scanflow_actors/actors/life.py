@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from scanflow_actors.actors.actor import Actor
 from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.actors.dead_letters import DeadReason
+from scanflow_actors.actors.events import ActorFailed, ActorRestarted, ActorStarted, ActorStopped
 from scanflow_actors.actors.invoke import failure, turn_away
 from scanflow_actors.actors.message import ChildFailed, Signal, StopReason, Terminated
 from scanflow_actors.actors.observing.counts import RestartReason
@@ -130,12 +131,14 @@ class Life:
             await self.actor.on_start(context)
         except Exception as error:  # noqa: BLE001 - whatever a user's start raises is a failed start
             if self._is_new:
+                self._emit_failed(error)
                 await self.end(StopReason.FAILED, failure(self._cell.path, "its start", error))
             else:
                 await self.fail(error)
             return
         if self.context is context:  # else it was abandoned meanwhile
             self.state = State.RUNNING
+            self._cell.system.events.emit(ActorStarted if self._is_new else ActorRestarted, self._cell.ref)
             self._has_started()
 
     def _has_started(self) -> None:
@@ -158,7 +161,12 @@ class Life:
     async def fail(self, error: BaseException) -> None:
         """End the present instance because of an error, and have it decided what follows."""
         self.state = State.WAITING
+        self._emit_failed(error)
         await self._down(error)
+
+    def _emit_failed(self, error: BaseException) -> None:
+        problem = f"{type(error).__name__}: {error}"
+        self._cell.system.events.emit(ActorFailed, self._cell.ref, problem)
 
     async def _stop(self, *, own: bool) -> None:
         if own and not self.stopping and self._cell.recipe.restart.survives(failed=False):
@@ -263,6 +271,7 @@ class Life:
             self.parent.life.children.pop(cell.recipe.name, None)
         cell.system.forget(cell)
         self._tell_watchers(reason)
+        cell.system.events.emit(ActorStopped, cell.ref, reason)
         self._reason = reason
         if self._ended is not None:
             self._ended.set_result(reason)

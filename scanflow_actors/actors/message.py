@@ -94,6 +94,12 @@ class Envelope:
         return self.reply if self.reply is not None else self.admission
 
 
+class Event:
+    """The base of what an event stream tells: derive your own from it, as frozen dataclasses."""
+
+    __slots__ = ()
+
+
 class StopReason(Enum):
     """Why an actor ended."""
 

@@ -53,7 +53,8 @@ class Overlap:
     def start(self, route: Route, envelope: Envelope) -> None:
         """Begin a call; it goes on by itself, and is cancelled when its asker gives up."""
         cell = self._cell
-        call = invoke(cell, route, envelope.message, handling_of(cell, envelope))
+        handling = handling_of(cell, envelope)
+        call = invoke(cell, route, envelope.message, handling)
         name = f"{cell.path}:{type(envelope.message).__name__}"
         task = start_eagerly(call, loop=cell.system.loop, name=name)
         self._running[route] += 1
@@ -61,7 +62,7 @@ class Overlap:
         cell.mailbox.in_flight += 1
         self._tasks[task] = route
         task.add_done_callback(self._ended)
-        if envelope.reply is not None:
+        if envelope.reply is not None and handling.envelope is envelope:  # else it was handed on
             envelope.reply.holder = _Call(task)
 
     def _ended(self, task: asyncio.Task[BaseException | None]) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.actors.mailbox import MailboxSpec
+    from scanflow_actors.actors.ref import ActorRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,15 @@ class Supervisor(Actor):
         """Start the children."""
         ctx.supervise(self.scope, self.strategy)
         for child in self.children():
-            await ctx.spawn(
-                child.actor,
-                *child.args,
-                name=child.name or child.actor.__name__,
-                mailbox=child.mailbox,
-                restart=RestartStrategy(restart=child.restart),
-            )
+            await start_child(child, ctx)
+
+
+async def start_child(child: Child, ctx: ActorContext) -> ActorRef:
+    """Start a child as declared."""
+    return await ctx.spawn(
+        child.actor,
+        *child.args,
+        name=child.name or child.actor.__name__,
+        mailbox=child.mailbox,
+        restart=RestartStrategy(restart=child.restart),
+    )

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from scanflow_actors.actors.cell import Cell
 from scanflow_actors.actors.dead_letters import DeadLetters, DeadReason
 from scanflow_actors.actors.deadlines import Deadlines
+from scanflow_actors.actors.events import EventStream
 from scanflow_actors.actors.freeze import PLANS
 from scanflow_actors.actors.mailbox import MailboxSpec
-from scanflow_actors.actors.message import Envelope, Signal, StopReason, Terminated
+from scanflow_actors.actors.message import Envelope, Event, Signal, StopReason, Terminated
 from scanflow_actors.actors.observing.counts import KINDS, OTHER, Totals
 from scanflow_actors.actors.observing.measures import Measures
 from scanflow_actors.actors.observing.meters import Meters
@@ -22,6 +23,7 @@ from scanflow_actors.actors.observing.statistics import SystemStatistics, host_s
 from scanflow_actors.actors.observing.taps import TappedCell
 from scanflow_actors.actors.observing.tree import Tree, tree_of
 from scanflow_actors.actors.prepare import copied, frozen
+from scanflow_actors.actors.receptionist import Receptionist
 from scanflow_actors.actors.recipe import Recipe
 from scanflow_actors.actors.ref import ActorRef, attach
 from scanflow_actors.actors.runner import Runners
@@ -34,9 +36,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from scanflow_actors.actors.actor import Actor, Route
-    from scanflow_actors.actors.observing.counts import Event
+    from scanflow_actors.actors.dead_letters import DeadLetter
+    from scanflow_actors.actors.elsewhere import Elsewhere
+    from scanflow_actors.actors.observing.counts import Counted
     from scanflow_actors.actors.observing.taps import Tap
-    from scanflow_actors.actors.router import Router
 
 
 class ActorSystem:
@@ -61,7 +64,7 @@ class ActorSystem:
         *,
         settings: ActorSettings | None = None,
         uid: str | None = None,
-        router: Router | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         """Name the system.
 
@@ -69,7 +72,7 @@ class ActorSystem:
             name: For people.
             settings: Tunables of every actor.
             uid: For machines; made up when None. The processes of one system share it.
-            router: Reaches actors in other processes; None when there are none.
+            elsewhere: Reaches actors in other processes; None when there are none.
         """
         self.name = name
         self.settings = settings or ActorSettings()
@@ -81,7 +84,7 @@ class ActorSystem:
         self.inline_depth = 0
         """How many asks are being handled within each other, each in its asker's turn."""
         self.inline_asks = self.inline_starts = 0
-        self._router = router
+        self.elsewhere = elsewhere
         self._mailbox = MailboxSpec(capacity=self.settings.mailbox_capacity)
         self._restart = RestartStrategy()
         self.cells: dict[str, Cell] = {}
@@ -89,7 +92,7 @@ class ActorSystem:
         """Counts of the actors that have ended, by class."""
         self.replied = 0
         """Asks from this process that were answered; the inline ones are counted apart."""
-        self.ask_errors: Counter[Event] = Counter()
+        self.ask_errors: Counter[Counted] = Counter()
         self.late_replies = 0
         self.meters = Meters()
         self.measures = Measures() if self.settings.metrics else None
@@ -97,6 +100,10 @@ class ActorSystem:
         self.taps: tuple[Tap, ...] = (*made, self.measures) if self.measures else tuple(made)
         self.tapped: dict[type[Actor], dict[type, Route]] = {}
         """Receivers with the taps around them, by class."""
+        self.receptionist = Receptionist(self)
+        self.events = EventStream(self)
+        if elsewhere is None:
+            self.dead_letters.subscribe(self.publish_dead)
         self._closing = False
         with contextlib.suppress(RuntimeError):  # made before there is a loop: bound at its first use
             self._bind()
@@ -244,6 +251,7 @@ class ActorSystem:
         """Take an ended cell out of the table: its name is free before its watchers hear of it."""
         self.cells.pop(cell.path, None)
         self.totals_of(cell.recipe.actor).add(cell)
+        self.receptionist.forget(cell.path)
 
     def totals_of(self, actor: type[Actor]) -> Totals:
         """Where the actors of a class are summed up once they have ended."""
@@ -267,7 +275,7 @@ class ActorSystem:
         cell = self.cells.get(path)
         if cell is not None:
             cell.deliver(envelope)
-        elif self._router is None or not self._router.forward(path, envelope):
+        elif self.elsewhere is None or not self.elsewhere.forward(path, envelope):
             self.undeliverable(path, envelope)
 
     def undeliverable(self, path: str, envelope: Envelope) -> None:
@@ -276,6 +284,11 @@ class ActorSystem:
             self.dead_letters.add(path, envelope.message, DeadReason.NOT_FOUND)
         else:
             envelope.asker.fail(ActorNotFoundError(path=path, known=self.names()))
+
+    def publish_dead(self, letter: DeadLetter) -> None:
+        """Make an event of a dead letter, unless it is one of an event: that might go on for ever."""
+        if not isinstance(letter.message, Event):
+            self.events.publish(letter)
 
     def not_serialisable(self, path: str, message: Any) -> None:
         """Record a message that could not leave its process."""
@@ -286,7 +299,7 @@ class ActorSystem:
         cell = self.cells.get(target.path)
         if cell is not None:
             cell.life.add_watcher(watcher)
-        elif self._router is None or not self._router.watch(watcher, target):
+        elif self.elsewhere is None or not self.elsewhere.watch(watcher, target):
             self.notify(watcher, Terminated(target, StopReason.NOT_FOUND))
 
     def unwatch(self, watcher: ActorRef, target: ActorRef) -> None:
@@ -294,13 +307,13 @@ class ActorSystem:
         cell = self.cells.get(target.path)
         if cell is not None:
             cell.life.forget_watcher(watcher)
-        elif self._router is not None:
-            self._router.unwatch(watcher, target)
+        elif self.elsewhere is not None:
+            self.elsewhere.unwatch(watcher, target)
 
     def notify(self, watcher: ActorRef, signal: Signal) -> None:
         """Hand a signal to an actor, here or elsewhere; one that has ended needs none."""
         cell = self.cells.get(watcher.path)
         if cell is not None:
             cell.signal(signal)
-        elif self._router is not None:
-            self._router.notify(watcher, signal)
+        elif self.elsewhere is not None:
+            self.elsewhere.notify(watcher, signal)

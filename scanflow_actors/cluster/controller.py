@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from scanflow_actors.actors.actor import routes_of
+from scanflow_actors.actors.events import HostLost
 from scanflow_actors.actors.message import StopReason
 from scanflow_actors.actors.observing.counts import RestartReason
 from scanflow_actors.actors.supervision import RestartLog
@@ -271,6 +272,8 @@ class Controller:
             resident.host = None
             self._tell(Settled(resident.name, None))
         self._tell(HostDown(host.id, died))
+        if died:
+            self.node.system.events.emit(HostLost, host.id)
         self._inbox.forget(host.id)
         for resident in lost:
             if not resident.leaving and not self._closing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.actors.places import Left, Places
 from scanflow_actors.cluster.wire import Gone, HostDown, HostUp, News, Settled, Snapshot
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ def root_of(path: str) -> str:
 
 
 class Directory:
-    """Hosts by id and homes by name."""
+    """Hosts by id, homes by name, and who is registered where."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Places | None = None) -> None:
+        self.places = places or Places()
         self.hosts: dict[str, Any] = {CONTROLLER: None}
         """Handle of each living host."""
         self.homes: dict[str, str | None] = {}
@@ -45,15 +47,24 @@ class Directory:
         """Take up one piece of news."""
         if isinstance(news, Snapshot):
             self._take(news.hosts, news.homes)
+            self.places.replace(news.places)
         elif isinstance(news, HostUp):
             self.hosts[news.host] = news.handle
             self._newest = max(self._newest, _number(news.host))
         elif isinstance(news, HostDown):
             self.hosts.pop(news.host, None)
+            self.places.apply(Left(news.host))
         elif isinstance(news, Settled):
             self.homes[news.name] = news.host
+            if news.host is None:  # its process has died, and its children with it
+                self._leave(self.places.below(f"/{news.name}"))
         elif isinstance(news, Gone):
             self.homes.pop(news.name, None)
+            self._leave((f"/{news.name}", *self.places.below(f"/{news.name}")))
+
+    def _leave(self, addresses: tuple[str, ...]) -> None:
+        for address in addresses:
+            self.places.apply(Left(address))
 
     def _take(self, hosts: Mapping[str, Any], homes: Mapping[str, str | None]) -> None:
         self.hosts = dict(hosts)
@@ -62,4 +73,4 @@ class Directory:
 
     def snapshot(self) -> Snapshot:
         """Everything, for a host that is new."""
-        return Snapshot(dict(self.hosts), dict(self.homes))
+        return Snapshot(dict(self.hosts), dict(self.homes), self.places.all())

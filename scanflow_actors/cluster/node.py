@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from scanflow_actors.actors.dead_letters import DeadLetter, DeadReason
 from scanflow_actors.actors.freeze import PLANS, freeze
 from scanflow_actors.actors.message import Envelope, Signal, StopReason, Terminated
+from scanflow_actors.actors.places import Joined, Left
 from scanflow_actors.actors.system import ActorSystem
 from scanflow_actors.cluster.asks import Asks, FutureReply, lost_error
 from scanflow_actors.cluster.directory import CONTROLLER, Directory, root_of
 from scanflow_actors.cluster.frames import unpack
 from scanflow_actors.cluster.links import Carrier, Line, Links
 from scanflow_actors.cluster.parking import Parking
+from scanflow_actors.cluster.sharing import Sharing
 from scanflow_actors.cluster.watches import Watches
 from scanflow_actors.cluster.wire import (
     Abandon,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from scanflow_actors.actors.places import Place
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.settings import Settings
 
@@ -53,8 +56,9 @@ class Node:
         self, uid: str, host: str, settings: Settings, connect: Callable[[Node, str, Any], Carrier]
     ) -> None:
         self.host = host
-        self.system = ActorSystem(host, settings=settings.actors, uid=uid, router=self)
-        self.directory = Directory()
+        self.system = ActorSystem(host, settings=settings.actors, uid=uid, elsewhere=self)
+        self.directory = Directory(self.system.receptionist.places)
+        self.sharing = Sharing(self)
         self.links = Links(settings.ray, lambda other, handle: connect(self, other, handle))
         self.asks = Asks(self.send)
         self.watches = Watches()
@@ -80,6 +84,7 @@ class Node:
             Ended: lambda host, label, _: self.on_ended(host, label),
             Where: lambda host, label, _: self._on_where(host, label),
             Command: lambda host, label, _: self.on_command(host, label),
+            **dict.fromkeys((Joined, Left), lambda host, label, _: self.sharing.learn(host, label)),
             **dict.fromkeys(
                 (Snapshot, HostUp, HostDown, Settled, Gone), lambda _, label, __: self.learn(label)
             ),
@@ -87,8 +92,10 @@ class Node:
         if host != CONTROLLER:
             self.links.open(CONTROLLER, None)
             self.system.dead_letters.subscribe(self._report_dead)
+        else:
+            self.system.dead_letters.subscribe(self.system.publish_dead)
 
-    # ------------------------------------------------------------------ Router
+    # ------------------------------------------------------------------ Elsewhere
 
     def forward(self, path: str, envelope: Envelope) -> bool:
         """Bring a message to an actor elsewhere; it is parked while its home is not known."""
@@ -96,12 +103,15 @@ class Node:
         if line is not None and not line.is_full:
             line.push(self._letter(line.host, path, envelope))
             return True
+        if not path.startswith("/"):
+            self.sharing.tell_host(path, envelope)
+            return True
         name = root_of(path)
         host = self._home(name)
         if host == self.host or (host is None and self._is_unknown(name)):
             return False
         if host is not None:
-            self._send_letter(host, path, envelope)
+            self.send_letter(host, path, envelope)
             if host in self.links.lines:
                 self._lines[path] = self.links.lines[host]
         else:
@@ -113,6 +123,10 @@ class Node:
             self._ask_where(name)
         if not self.parking.put(name, path, envelope):
             self._full(path, envelope, self.parking.capacity)
+
+    def share(self, place: Place) -> None:
+        """Let the other processes know who is registered, or is not any more."""
+        self.sharing.share(place)
 
     def watch(self, watcher: ActorRef, target: ActorRef) -> bool:
         """Have the end of an actor elsewhere told to `watcher`."""
@@ -169,7 +183,8 @@ class Node:
             self.send(host, (Command(number, kind, argument), None))
         return future
 
-    def _send_letter(self, host: str, path: str, envelope: Envelope) -> None:
+    def send_letter(self, host: str, path: str, envelope: Envelope) -> None:
+        """Queue a message for an actor on another host."""
         if self.links.is_full(host) and envelope.admission is None:
             self._full(path, envelope, self._settings.link_queue)
         else:

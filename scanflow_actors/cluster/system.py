@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.dead_letters import DeadLetters
+    from scanflow_actors.actors.events import EventStream
     from scanflow_actors.actors.mailbox import MailboxSpec
     from scanflow_actors.actors.observing.statistics import SystemStatistics
+    from scanflow_actors.actors.receptionist import Receptionist
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.actors.supervision import RestartStrategy
 
@@ -96,6 +98,16 @@ class RayActorSystem:
     def dead_letters(self) -> DeadLetters:
         """Messages that nobody handled, those of all hosts; theirs come a moment later."""
         return self._controller.node.system.dead_letters
+
+    @property
+    def receptionist(self) -> Receptionist:
+        """Where actors are found, by name or by the type of the messages that they receive."""
+        return self._controller.node.system.receptionist
+
+    @property
+    def events(self) -> EventStream:
+        """What happens to the actors of all hosts."""
+        return self._controller.node.system.events
 
     async def spawn(
         self,

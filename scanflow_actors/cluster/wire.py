@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.actors.places import Place
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scanflow_actors.actors.dead_letters import DeadReason
     from scanflow_actors.actors.message import Chain, StopReason
+    from scanflow_actors.actors.places import Joined
     from scanflow_actors.actors.ref import ActorRef
 
 Letter = tuple[str, int, "float | None", "Chain", bool]
@@ -84,6 +87,7 @@ class Snapshot:
 
     hosts: Mapping[str, Any]
     homes: Mapping[str, str | None]
+    places: tuple[Joined, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ class Unreadable:
 
 
 News = Snapshot | HostUp | HostDown | Settled | Gone
-Notes = Abandon | Watch | Unwatch | Ended | Where | Command | News
+Notes = Abandon | Watch | Unwatch | Ended | Where | Command | Place | News
 """Labels that say it all: their content is None."""
 Label = str | int | Letter | Failed | Notice | Dead | Notes
 Entry = tuple[Label, Any]

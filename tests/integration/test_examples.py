@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 FIRST_AGENT = ROOT / "examples" / "first_agent" / "first_agent.py"
+SHARE_WORK = ROOT / "examples" / "share_work" / "share_work.py"
 
 
 def load(path: Path) -> ModuleType:
@@ -52,3 +53,17 @@ async def test_the_first_agent_counts_each_error_once(
     assert [line for line in lines if " yes " in line] == [line for line in lines if "errors 4 >= 3" in line]
     assert sum(" yes " in line for line in set(lines)) == 1
     assert lines[0].endswith("no errors 2 < 3")
+
+
+@pytest.mark.looptime
+async def test_scorers_share_work_as_the_how_to_says(capsys: pytest.CaptureFixture[str]) -> None:
+    await load(SHARE_WORK).main()
+    guide = (ROOT / "docs" / "how-to" / "share-work.md").read_text()
+    assert f"```text\n{capsys.readouterr().out}```" in guide
+
+
+def test_the_how_to_shows_the_program_as_it_is() -> None:
+    guide = (ROOT / "docs" / "how-to" / "share-work.md").read_text()
+    shown = [block.split("```")[0].strip() for block in guide.split("```python")[1:]]
+    assert len(shown) == 4
+    assert [block for block in shown if block not in SHARE_WORK.read_text()] == []

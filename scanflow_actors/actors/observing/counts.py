@@ -81,7 +81,7 @@ def outcome_of(error: BaseException) -> AskOutcome:
     return AskOutcome.CANCELLED
 
 
-Event = AskOutcome | RestartReason
+Counted = AskOutcome | RestartReason
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Totals:
 
     handled: int = 0
     replied: int = 0
-    events: Counter[Event] = field(default_factory=Counter)
+    events: Counter[Counted] = field(default_factory=Counter)
     """What happened, the replies aside: asks that ended otherwise, and restarts."""
 
     def add(self, cell: Cell) -> None:
@@ -105,12 +105,12 @@ class Totals:
         return Totals(self.handled, self.replied, self.events.copy())
 
 
-def asks_of(replied: int, events: Counter[Event]) -> dict[AskOutcome, int]:
+def asks_of(replied: int, events: Counter[Counted]) -> dict[AskOutcome, int]:
     """Asks by outcome; only those that occurred."""
     found = {outcome: events[outcome] for outcome in AskOutcome if events[outcome]}
     return {AskOutcome.REPLIED: replied, **found} if replied else found
 
 
-def restarts_of(events: Counter[Event]) -> dict[RestartReason, int]:
+def restarts_of(events: Counter[Counted]) -> dict[RestartReason, int]:
     """Restarts by reason; only those that occurred."""
     return {reason: events[reason] for reason in RestartReason if events[reason]}

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scanflow_actors.actors import DeadReason, StopReason
+from scanflow_actors.actors import ActorRef, DeadReason, StopReason
 from scanflow_actors.cluster.directory import CONTROLLER, Directory
 from scanflow_actors.cluster.frames import pack
 from scanflow_actors.cluster.wire import Gone, HostDown, HostUp, Settled
 from scanflow_actors.errors import AskTimeoutError, HostLostError, MailboxFullError
 from scanflow_actors.settings import RaySettings, Settings
+from tests.dealers import Teller, Who
 from tests.paper_cluster import PaperCluster
 from tests.troupe import (
     Add,
@@ -203,6 +204,34 @@ async def test_parked_messages_of_an_actor_that_stays_away_are_dead_letters() ->
             await asked
         assert cluster.controller.system.dead_letters.counts[DeadReason.STOPPED] == 1
         assert_no_leaks(cluster.controller)
+
+
+async def test_a_host_that_is_new_knows_who_is_registered_and_hears_who_leaves() -> None:
+    async with PaperCluster(faults=0.2) as cluster:
+        teller = await cluster.spawn(ONE, Teller, "tellers", name="teller")
+        await asyncio.sleep(60)
+        new = cluster.nodes[cluster.add_host()].system.receptionist
+        await asyncio.sleep(60)
+        assert new.find("tellers") == new.find(Who) == (teller,)
+        cluster.kill(ONE)
+        await asyncio.sleep(60)
+        assert new.find("tellers") == (teller,)  # it is about to start again elsewhere
+        cluster.tell(Gone("teller", StopReason.HOST_LOST))
+        await asyncio.sleep(60)
+        assert new.find("tellers") == new.find(Who) == ()
+
+
+async def test_who_has_ended_before_it_was_registered_is_not_kept() -> None:
+    async with PaperCluster() as cluster:
+        teller = await cluster.spawn(ONE, Teller, "tellers", name="teller")
+        other = cluster.nodes[TWO].system.receptionist
+        other.register("ghosts", cluster.controller.system.find("nobody"))
+        other.register("ghosts", ActorRef(teller.uid, f"{teller.path}/gone"))
+        await asyncio.sleep(60)
+        for node in cluster.nodes.values():
+            assert node.system.receptionist.find("tellers") == (teller,)
+        assert cluster.controller.system.receptionist.find("ghosts") == ()
+        assert cluster.nodes[ONE].system.receptionist.find("ghosts") == ()
 
 
 def test_ids_of_hosts_tell_the_lost_from_those_to_come() -> None:
