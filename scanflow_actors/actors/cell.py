@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.handling import Handling
     from scanflow_actors.actors.inline import Begun
     from scanflow_actors.actors.message import Reply, Signal, StopReason
-    from scanflow_actors.actors.observing.counts import Event
+    from scanflow_actors.actors.observing.counts import Counted
     from scanflow_actors.actors.observing.measures import Timing
     from scanflow_actors.actors.recipe import Recipe
     from scanflow_actors.actors.runner import Runner
@@ -96,7 +96,7 @@ class Cell:
         self.replied = 0
         self.inline = 0
         """Asks that were answered in the asker's turn."""
-        self.events: Counter[Event] | None = None
+        self.events: Counter[Counted] | None = None
         """Asks that ended otherwise, and restarts; made when there is something to count."""
         self.timing: Timing | None = None
 
@@ -148,7 +148,7 @@ class Cell:
         begun.handling.envelope = envelope
         begun.context.run(self._begin, begun.context, begun)
 
-    def note(self, event: Event) -> None:
+    def note(self, event: Counted) -> None:
         """Count something that happens less often than replies."""
         if self.events is None:
             self.events = Counter()
