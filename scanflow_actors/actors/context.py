@@ -54,6 +54,11 @@ class ActorContext:
         """What happens to the actors of the system."""
         return self._cell.system.events
 
+    def remark(self, name: str, **attributes: Any) -> None:
+        """Say something of the message that is being handled: an event of its span, where there is one."""
+        for tap in self._cell.system.taps:
+            tap.remark(name, attributes)
+
     def find(self, name: str) -> ActorRef:
         """Address the top-level actor called `name`, wherever it lives."""
         return self._cell.system.find(name)

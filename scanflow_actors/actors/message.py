@@ -65,12 +65,12 @@ class Reply:
 class Envelope:
     """A message on its way, with what the system needs to know of it."""
 
-    __slots__ = ("admission", "arrived", "chain", "deadline", "message", "reply", "trace")
+    __slots__ = ("admission", "arrived", "chain", "deadline", "headers", "message", "reply")
 
     arrived: float
     """Instant on the loop's clock; set where it is measured, and only there."""
-    trace: str
-    """W3C ``traceparent`` of what sent it; set where traces are kept, and only there."""
+    headers: dict[str, str]
+    """Which span sent it, such as W3C's ``traceparent``; set where traces are kept, and only there."""
 
     def __init__(
         self,

@@ -193,7 +193,7 @@ class ActorSystem:
                 await asyncio.shield(cell.stop())
         self.deadlines.close()
         for tap in self.taps:
-            tap.close()
+            await tap.close()
         await self.runners.close()
 
     def names(self) -> tuple[str, ...]:

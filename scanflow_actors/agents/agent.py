@@ -255,6 +255,9 @@ class Agent(Acting):
         self._memories[strategy.name] = looked.memory
         self._mind = mind or self._mind
         if is_new:
+            ctx.remark(
+                "decision", id=decision.id, trace=decision.trace, holds=decision.holds, reason=decision.reason
+            )
             self._tell(
                 Decided(
                     decision=decision.id,

@@ -22,6 +22,7 @@ from scanflow_actors.cluster.directory import CONTROLLER
 from scanflow_actors.cluster.hosts import Hosts
 from scanflow_actors.cluster.inbox import Inbox
 from scanflow_actors.cluster.node import Node
+from scanflow_actors.cluster.observing import shut_down
 from scanflow_actors.cluster.placement import Dedicated, Local, Placement, Pooled
 from scanflow_actors.cluster.stream import StreamServer
 from scanflow_actors.cluster.switch import Streams, Switch
@@ -214,6 +215,8 @@ class Controller:
         for pool in self._pools.values():
             pool.cancel()
         await asyncio.gather(*self._pools.values(), return_exceptions=True)
+        if self._settings.actors.taps:
+            await shut_down(self)  # the spans of a process that is merely killed would be lost
         await self.hosts.close()
         await self.node.system.shutdown()
         await self.node.links.close()

@@ -33,6 +33,7 @@ from scanflow_actors.cluster.wire import (
     Notice,
     Settled,
     Snapshot,
+    Traced,
     Unreadable,
     Unwatch,
     Watch,
@@ -76,6 +77,7 @@ class Node:
             str: self._on_told,
             int: self._on_answer,
             tuple: self._on_tuple,
+            Traced: self._on_traced,
             Notice: self._on_notice,
             Dead: self._on_dead,
             Abandon: lambda host, label, _: self.asks.abandoned(host, label.ask),
@@ -99,6 +101,8 @@ class Node:
 
     def forward(self, path: str, envelope: Envelope) -> bool:
         """Bring a message to an actor elsewhere; it is parked while its home is not known."""
+        for tap in self.system.taps:
+            tap.leaves(path, envelope)
         line = self._lines.get(path)
         if line is not None and not line.is_full:
             line.push(self._letter(line.host, path, envelope))
@@ -191,6 +195,12 @@ class Node:
             self.send(host, self._letter(host, path, envelope))
 
     def _letter(self, host: str, path: str, envelope: Envelope) -> Entry:
+        if self.system.taps and (headers := getattr(envelope, "headers", None)) is not None:
+            label, content = self._plain_letter(host, path, envelope)
+            return Traced(label, headers), content
+        return self._plain_letter(host, path, envelope)
+
+    def _plain_letter(self, host: str, path: str, envelope: Envelope) -> tuple[str | Letter, Any]:
         asker, deadline = envelope.asker, envelope.deadline
         if asker is None:
             return path, envelope.message
@@ -207,6 +217,8 @@ class Node:
 
     def _give_up(self, host: str, entry: Entry, *, died: bool = True) -> None:
         label, content = entry
+        if isinstance(label, Traced):
+            label = label.label
         if isinstance(label, Command):
             self.asks.failed(label.ask, lost_error(host, host, died=died))
         elif isinstance(label, str):
@@ -246,14 +258,25 @@ class Node:
         if len(label) == 1:
             self.asks.failed(label[0], content)
             return
-        path, ask, remaining_s, chain, is_admission = label
+        self.system.deliver(label[0], self._asked(host, label, content))
+
+    def _asked(self, host: str, label: Letter, content: Any) -> Envelope:
+        _, ask, remaining_s, chain, is_admission = label
         reply = self.asks.accept(host, ask)
         deadline = None if remaining_s is None else self.system.loop.time() + remaining_s
         freeze(content)
         if is_admission:
-            envelope = Envelope(content, None, deadline, chain, reply)
+            return Envelope(content, None, deadline, chain, reply)
+        return Envelope(content, reply, deadline, chain)
+
+    def _on_traced(self, host: str, traced: Traced, content: Any) -> None:
+        label = traced.label
+        if isinstance(label, str):
+            freeze(content)
+            path, envelope = label, Envelope(content)
         else:
-            envelope = Envelope(content, reply, deadline, chain)
+            path, envelope = label[0], self._asked(host, label, content)
+        envelope.headers = traced.headers
         self.system.deliver(path, envelope)
 
     def _on_answer(self, _: str, number: int, value: Any) -> None:
@@ -280,6 +303,8 @@ class Node:
             self.send(host, (Gone(where.name, StopReason.NOT_FOUND), None))
 
     def _on_unreadable(self, host: str, label: Label, content: Unreadable) -> None:
+        if isinstance(label, Traced):
+            label = label.label
         if isinstance(label, tuple) and len(label) != 1:
             error = NotSerialisableError(what=f"a message to {label[0]}", problem=content.problem)
             self.send(host, ((label[1],), error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from scanflow_actors.cluster.controller import Controller, Resident
     from scanflow_actors.cluster.node import Node
+
+_log = logging.getLogger(__name__)
 
 ANSWER_S = 2.0
 """Seconds that a host gets to answer: whoever asks how things are must not wait for one that hangs."""
@@ -58,6 +61,17 @@ async def system_statistics(controller: Controller, name: str, *, each: bool) ->
         silent=silent,
         moving=tuple(_homeless(resident) for resident in residents.values() if resident.host is None),
     )
+
+
+async def shut_down(controller: Controller) -> None:
+    """Let the taps of every host close, within the time that it has to answer."""
+    node = controller.node
+    waiting = [node.command(host, "shutdown", None) for host in controller.hosts.living]
+    if waiting:
+        await asyncio.wait(waiting, timeout=ANSWER_S)
+    for answer in waiting:
+        if not answer.cancel() and (error := answer.exception()) is not None:
+            _log.warning("a process did not shut down: %s", error)
 
 
 def _answers(asked: Mapping[str, asyncio.Future[HostStatistics]]) -> list[HostStatistics]:

@@ -29,6 +29,15 @@ Failed = tuple[int]
 
 
 @dataclass(frozen=True, slots=True)
+class Traced:
+    """Label of a message in a system that keeps traces, around the one that it would have without."""
+
+    label: str | Letter
+    headers: dict[str, str]
+    """Which span sent it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Abandon:
     """Nobody waits for the answer to this letter any more."""
 
@@ -142,5 +151,5 @@ class Unreadable:
 News = Snapshot | HostUp | HostDown | Settled | Gone
 Notes = Abandon | Watch | Unwatch | Ended | Where | Command | Place | News
 """Labels that say it all: their content is None."""
-Label = str | int | Letter | Failed | Notice | Dead | Notes
+Label = str | int | Letter | Failed | Traced | Notice | Dead | Notes
 Entry = tuple[Label, Any]

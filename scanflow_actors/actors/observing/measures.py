@@ -42,7 +42,7 @@ class Measures(Tap):
         self._loop = system.loop
         self._look_later()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Look no more."""
         if self._timer is not None:
             self._timer.cancel()

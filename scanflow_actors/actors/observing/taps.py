@@ -30,8 +30,11 @@ class Tap:
     def open(self, system: ActorSystem) -> None:
         """Get to know the system, once its loop is known."""
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hear that the system has shut down."""
+
+    def remark(self, name: str, attributes: dict[str, Any]) -> None:
+        """Hear what an actor says of the message that it is handling; see `ActorContext.remark`."""
 
     def leaves(self, path: str, envelope: Envelope) -> None:
         """See a message that an actor or program of this process sends; called in the sender's context."""

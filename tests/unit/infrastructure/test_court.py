@@ -73,12 +73,14 @@ async def test_a_refused_primitive_is_not_carried_out_and_says_by_which_rule(tmp
         ref = await start(system, tmp_path, backend)
         await ref.ask(run("high/s", key="1", priority=5, lease_s=600, at_s=1000))
         outcome = await ref.ask(run("low/s", key="2", at_s=1060))
+        conflicts = [meter for meter in system.meters if meter.name == "scanflow_conflicts"]
     assert outcome == Outcome(
         is_success=False,
         reason="priority: high/s holds it with priority 5 for another 540 s; low/s has 0",
         rule="priority",
     )
     assert backend.keys == ["1"]
+    assert [(meter.labels, meter.value) for meter in conflicts] == [((("rule", "priority"),), 1)]
 
 
 async def test_what_stands_survives_a_restart(tmp_path: Path) -> None:
