@@ -113,6 +113,14 @@ class Cell:
         if not self.busy and self.life.state is _RUNNING:
             self._begin_soon()
 
+    def tell_now(self, message: Any) -> None:
+        """Take a plain message in, and begin with it at once when there is nothing else to do."""
+        idle = self.is_idle
+        self.busy = self.busy or idle
+        self.tell(message)
+        if idle:
+            self._begin_now()
+
     def deliver(self, envelope: Envelope) -> None:
         """Take a message into the mailbox, or turn it away by the mailbox's rule."""
         if not self.is_open:
@@ -228,12 +236,7 @@ class Cell:
         """Make the first instance in the turn of whoever wants it, as far as it goes without waiting."""
         self.busy = True
         self.signal(Start())
-        self.system.inline_depth += 1
-        try:
-            context = self.system.context.copy()
-            context.run(self._begin, context)
-        finally:
-            self.system.inline_depth -= 1
+        self._begin_now()
 
     # ------------------------------------------------------------------ the loop
 
@@ -241,6 +244,14 @@ class Cell:
         self.busy = True
         context = self.system.context.copy()
         self.system.loop.call_soon(self._begin, context, context=context)
+
+    def _begin_now(self) -> None:
+        context = self.system.context.copy()
+        self.system.inline_depth += 1
+        try:
+            context.run(self._begin, context)
+        finally:
+            self.system.inline_depth -= 1
 
     def _begin(self, context: Context, begun: Begun | None = None) -> None:
         """Begin a turn, in this context: as many steps as there are, without a task while none waits."""

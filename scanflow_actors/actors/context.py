@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.group import Group, Scope
 from scanflow_actors.actors.handling import CURRENT
+from scanflow_actors.actors.interval import IntervalTimer
 from scanflow_actors.actors.message import Envelope
 from scanflow_actors.actors.overlap import cancel_all
 
@@ -31,7 +32,7 @@ class ActorContext:
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
-        self._timers: set[asyncio.TimerHandle] | None = None
+        self._timers: set[asyncio.TimerHandle | IntervalTimer] | None = None
         self._tasks: set[asyncio.Task[Any]] | None = None
 
     @property
@@ -114,6 +115,27 @@ class ActorContext:
         handle = self._cell.system.loop.call_later(delay_s, fire)
         timers.add(handle)
         return handle
+
+    def every(self, interval_s: float, message: Any, *, first_s: float | None = None) -> IntervalTimer:
+        """Send `message` to this actor every `interval_s` seconds, > 0, until it restarts.
+
+        Args:
+            interval_s: From one instant to the next; they do not drift. Those that a busy event loop has
+                missed altogether are left out.
+            message: What the actor receives.
+            first_s: Seconds until the first, so that many timers need not fire together; None waits an
+                interval.
+
+        Returns:
+            The timer, to `cancel` it before.
+        """
+        if interval_s <= 0:
+            raise ValueError(f"interval_s must be > 0; got {interval_s}")
+        timers = self._timers = self._timers if self._timers is not None else set()
+        first_s = interval_s if first_s is None else first_s
+        timer = IntervalTimer(self._cell, interval_s, self._cell.system.prepare(message), first_s)
+        timers.add(timer)
+        return timer
 
     def run(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Run `work` beside the mailbox. It is cancelled with the actor; if it raises, the actor fails.

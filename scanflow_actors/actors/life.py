@@ -148,7 +148,10 @@ class Life:
 
     def start_after(self, delay_s: float, reason: RestartReason) -> None:
         """Make a new instance after some seconds, unless it is stopped meanwhile."""
-        self._timer = self._cell.system.loop.call_later(delay_s, self._restart, reason)
+        if delay_s > 0:
+            self._timer = self._cell.system.loop.call_later(delay_s, self._restart, reason)
+        else:
+            self._restart(reason)
 
     def _restart(self, reason: RestartReason) -> None:
         self._timer = None

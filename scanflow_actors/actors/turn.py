@@ -44,9 +44,13 @@ async def run(cell: Cell, turn: int, begun: Begun | None) -> None:  # noqa: C901
             cell.cancelled = False
             asyncio.current_task().uncancel()  # type: ignore[union-attr]
         try:
+            if not left:
+                left = system.settings.batch_size
+                await asyncio.sleep(0)
             if begun is not None:
                 message, handling = begun.message, begun.handling
             elif cell.signals:
+                left -= 1
                 await _next_signal(cell, cell.signals)
                 continue
             elif not queue or life.state is not _RUNNING or (overlap and not _has_room(cell, queue[0])):
@@ -105,9 +109,6 @@ async def run(cell: Cell, turn: int, begun: Begun | None) -> None:  # noqa: C901
                 if error is not None:
                     await life.fail(error)
             left -= 1
-            if not left:
-                left = system.settings.batch_size
-                await asyncio.sleep(0)
         except asyncio.CancelledError:
             if not cell.cancelled:
                 raise
