@@ -25,7 +25,7 @@ from scanflow_actors.actors import (
     receive,
 )
 
-MANY = 50_000
+MANY = 100_000
 RESTARTS = 300
 
 
