@@ -22,7 +22,7 @@ MLFLOW_WARNINGS = [
 @pytest.fixture(scope="session")
 def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("migrated")
-    KnowledgeBase(KnowledgeSettings.in_folder(folder, "template"))
+    KnowledgeBase(KnowledgeSettings.in_folder(folder, "template")).prepare()
     return folder / "mlflow.db"
 
 

@@ -66,9 +66,8 @@ class Agent(Acting):
         """Open the journal, take up what was not concluded, and set the first timers."""
         self._journal = await asyncio.to_thread(self.open_journal)
         self._opened.callback(self._journal.close)
-        self._knowledge: KnowledgeBase | None = None
-        if self.charge.knowledge is not None:
-            self._knowledge = await asyncio.to_thread(KnowledgeBase, self.charge.knowledge)
+        settings = self.charge.knowledge
+        self._knowledge = None if settings is None else KnowledgeBase(settings)
         mind = await asyncio.to_thread(self._journal.mind, self.charge.name)
         self._mind = mind or Mind(belief=self.belief)
         await self._take_up(self.all_strategies(), ctx)

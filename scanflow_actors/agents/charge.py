@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.agents.strategy import Strategy
-    from scanflow_actors.artifacts.knowledge import KnowledgeSettings
+    from scanflow_actors.artifacts.settings import KnowledgeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

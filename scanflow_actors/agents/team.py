@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.agents.agent import Agent
-    from scanflow_actors.artifacts.knowledge import KnowledgeSettings
+    from scanflow_actors.artifacts.settings import KnowledgeSettings
 
 RESTART = RestartStrategy(
     restart=Restart.PERMANENT,

@@ -16,7 +16,7 @@ from scanflow_actors.agents.clock import Clock
 from scanflow_actors.agents.declared import Declared
 from scanflow_actors.agents.spec import SpecReader, imported, name_of, strategy_to_spec
 from scanflow_actors.agents.team import Member, Team
-from scanflow_actors.artifacts.knowledge import KnowledgeSettings
+from scanflow_actors.artifacts.settings import KnowledgeSettings
 from scanflow_actors.errors import InvalidTeamError
 from scanflow_actors.triggers import Trigger
 

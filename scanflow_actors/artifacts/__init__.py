@@ -1,17 +1,28 @@
 """Shared artifacts: small addresses travel in messages, the bytes stay in the knowledge base."""
 
 from scanflow_actors.artifacts.arrays import arrays_from_bytes, arrays_to_bytes
-from scanflow_actors.artifacts.knowledge import KnowledgeBase, KnowledgeSettings
+from scanflow_actors.artifacts.knowledge import KnowledgeBase
+from scanflow_actors.artifacts.lineage import Lineage, Origin, Tenure, code_version
+from scanflow_actors.artifacts.models import ModelRegistry
+from scanflow_actors.artifacts.open_run import OpenRun
 from scanflow_actors.artifacts.ref import ArtifactRef
 from scanflow_actors.artifacts.run import RunRecord, RunsSeen, Watermark
+from scanflow_actors.artifacts.settings import KnowledgeSettings, S3Settings
 
 __all__ = [
     "ArtifactRef",
     "KnowledgeBase",
     "KnowledgeSettings",
+    "Lineage",
+    "ModelRegistry",
+    "OpenRun",
+    "Origin",
     "RunRecord",
     "RunsSeen",
+    "S3Settings",
+    "Tenure",
     "Watermark",
     "arrays_from_bytes",
     "arrays_to_bytes",
+    "code_version",
 ]

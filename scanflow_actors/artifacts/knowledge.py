@@ -1,86 +1,77 @@
 """The knowledge base: runs with metrics and artifacts, and versions of models, kept by MLflow.
 
 Nothing here is global: each `KnowledgeBase` has its own store, and two may live in one process. All methods
-block (MLflow's client does); call them in a thread or in a workflow's executor, not on an event loop.
+block (MLflow's client does); call them in a thread or in a workflow's executor: on an event loop they refuse.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import logging
-import tempfile
-import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
-from mlflow.exceptions import MlflowException
-
+from scanflow_actors.artifacts.models import ModelRegistry
+from scanflow_actors.artifacts.open_run import OpenRun
 from scanflow_actors.artifacts.ref import ArtifactRef
-from scanflow_actors.artifacts.run import KEY, KIND, RunRecord, RunsSeen, Watermark
-from scanflow_actors.errors import ArtifactError, KnowledgeBaseError
+from scanflow_actors.artifacts.run import KEY, KIND, PARENT, RunRecord, RunsSeen, Watermark
+from scanflow_actors.artifacts.store import Store
+from scanflow_actors.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from mlflow.entities import Run
 
+    from scanflow_actors.artifacts.settings import KnowledgeSettings
+
 _PAGE = 500
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnowledgeSettings:
-    """Where a knowledge base is: travels to every process that opens it."""
-
-    tracking_uri: str
-    """MLflow tracking store, such as ``sqlite:////data/mlflow.db`` or ``http://mlflow:5000``."""
-    artifact_uri: str | None = None
-    """Where artifacts of a new experiment go; None leaves it to the store."""
-    experiment: str = "scanflow"
-
-    @classmethod
-    def in_folder(cls, folder: Path, experiment: str = "scanflow") -> KnowledgeSettings:
-        """The embedded default: SQLite and a local folder."""
-        root = folder.resolve()
-        return cls(
-            tracking_uri=f"sqlite:///{root / 'mlflow.db'}",
-            artifact_uri=(root / "artifacts").as_uri(),
-            experiment=experiment,
-        )
+_WRITE, _READ = "check that the store can be written", "check that the store can be read"
 
 
 class KnowledgeBase:
-    """Records runs, and reads what others have recorded."""
+    """Records runs, and reads what others have recorded.
+
+    The store is opened at the first use, from any thread; its tables and the experiment are made when they
+    are missing. Every method raises `KnowledgeBaseError` when the store cannot be reached.
+    """
 
     def __init__(self, settings: KnowledgeSettings) -> None:
-        """Open the store; its tables and the experiment are made when they are missing.
+        self.settings = settings
+        self._store = Store(settings)
+        self.models = ModelRegistry(self._store, self.run)
+        """Versions of models."""
+
+    def prepare(self) -> None:
+        """Open the store now. Fresh tables take seconds to make: do it once, before many processes need them.
 
         Raises:
             KnowledgeBaseError: The store cannot be reached.
         """
-        self.settings = settings
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
-        with self._translated("the store", "check that it is running and that its address is right"):
-            self._client = MlflowClient(settings.tracking_uri, registry_uri=settings.tracking_uri)
-            self._experiment = self._experiment_id()
+        with self._store.using("the store", _WRITE):
+            return
 
-    def _experiment_id(self) -> str:
-        name = self.settings.experiment
-        known = self._client.get_experiment_by_name(name)
-        if known is not None:
-            return str(known.experiment_id)
-        try:
-            return str(self._client.create_experiment(name, artifact_location=self.settings.artifact_uri))
-        except MlflowException:
-            known = self._client.get_experiment_by_name(name)  # another process was faster
-            if known is None:
-                raise
-            return str(known.experiment_id)
+    def begin(self, kind: str, *, key: str, parent: str | None = None) -> OpenRun:
+        """Begin a run, or go on with the one of this kind and key that has not ended.
 
-    # ------------------------------------------------------------------ runs
+        Args:
+            kind: What sort of run, such as ``training``; sensors read by it.
+            key: Names it among its kind.
+            parent: Id of the run that it is a part of.
+
+        Raises:
+            KnowledgeBaseError: The store cannot be written.
+        """
+        with self._store.using(f"run {key}", _WRITE):
+            known = self._found(kind, "RUNNING", f"tags.`{KEY}` = {self._store.quoted(key)}")
+            return self._opened(known[0]) if known else self._create(kind, key, parent)
+
+    def _create(self, kind: str, key: str, parent: str | None = None) -> OpenRun:
+        tags = {KIND: kind, KEY: key} | ({} if parent is None else {PARENT: parent})
+        with self._store.using(f"run {key}", _WRITE) as client:
+            return self._opened(client.create_run(self._store.experiment, tags=tags, run_name=key))
+
+    def _opened(self, run: Run) -> OpenRun:
+        return OpenRun(self._store, str(run.info.run_id), str(run.info.artifact_uri))
 
     def record(
         self,
@@ -106,23 +97,14 @@ class KnowledgeBase:
         Raises:
             KnowledgeBaseError: The store cannot be written.
         """
-        with self._translated(f"run {key}", "check that the store can be written"):
-            known = self._search(kind, f"tags.`{KEY}` = {_quoted(key)}")
-            if known:
-                return known[0]
-            tags = {KIND: kind, KEY: key}
-            run = self._client.create_run(self._experiment, tags=tags, run_name=key)
-            run_id = str(run.info.run_id)
-            refs = [self._store(run_id, name, body) for name, body in (files or {}).items()]
-            now_ms = int(time.time() * 1000)
-            self._client.log_batch(
-                run_id,
-                metrics=[Metric(name, float(value), now_ms, 0) for name, value in (metrics or {}).items()],
-                params=[Param(name, str(value)) for name, value in (params or {}).items()]
-                + [Param(f"digest.{ref.name}", f"{ref.digest}:{ref.size_bytes}") for ref in refs],
-            )
-            self._client.set_terminated(run_id)
-            return self.run(run_id)
+        with self._store.using(f"run {key}", _WRITE):
+            known = self._found(kind, "FINISHED", f"tags.`{KEY}` = {self._store.quoted(key)}")
+        if known:
+            return _record_of(known[0])
+        run = self._create(kind, key)
+        run.log(metrics, params, files)
+        run.end()
+        return self.run(run.id)
 
     def run(self, run_id: str) -> RunRecord:
         """Read one run.
@@ -130,14 +112,25 @@ class KnowledgeBase:
         Raises:
             KnowledgeBaseError: It is gone.
         """
-        with self._translated(f"run {run_id}", "it was deleted, or belongs to another store"):
-            return _record_of(self._client.get_run(run_id))
+        remedy = "it was deleted, or belongs to another store"
+        with self._store.using(f"run {run_id}", remedy) as client:
+            return _record_of(client.get_run(run_id))
 
-    def runs(self, kind: str, **params: Any) -> tuple[RunRecord, ...]:
-        """Read all finished runs of a kind, the earliest first, perhaps only those with given params."""
-        clauses = [f"params.`{name}` = {_quoted(str(value))}" for name, value in params.items()]
-        with self._translated(f"runs of kind {kind}", "check that the store can be read"):
-            return self._search(kind, *clauses)
+    def runs(self, kind: str, *, has_failed: bool = False, **params: Any) -> tuple[RunRecord, ...]:
+        """Read all finished runs of a kind, or all failed ones, perhaps only those with given params.
+
+        Returns:
+            The runs, the earliest first.
+
+        Raises:
+            KnowledgeBaseError: The store cannot be read.
+        """
+        status = "FAILED" if has_failed else "FINISHED"
+        with self._store.using(f"runs of kind {kind}", _READ):
+            clauses = [
+                f"params.`{name}` = {self._store.quoted(str(value))}" for name, value in params.items()
+            ]
+            return tuple(_record_of(run) for run in self._found(kind, status, *clauses))
 
     def runs_since(self, kind: str, watermark: Watermark | None) -> RunsSeen:
         """Read the finished runs of a kind that no earlier call saw.
@@ -148,113 +141,51 @@ class KnowledgeBase:
 
         Returns:
             The new runs, the earliest first, and the watermark that covers them.
+
+        Raises:
+            KnowledgeBaseError: The store cannot be read.
         """
         mark = watermark or Watermark()
-        with self._translated(f"runs of kind {kind}", "check that the store can be read"):
-            found = self._search(kind, f"attributes.end_time >= {mark.since_ms}")
-        fresh = tuple(run for run in found if run.id not in mark.seen)
+        with self._store.using(f"runs of kind {kind}", _READ):
+            found = self._found(kind, "FINISHED", f"attributes.end_time >= {mark.since_ms}")
+        fresh = tuple(_record_of(run) for run in found if run.info.run_id not in mark.seen)
         return RunsSeen(runs=fresh, watermark=mark.covering(fresh))
 
-    def _search(self, kind: str, *clauses: str) -> tuple[RunRecord, ...]:
-        filters = [f"tags.`{KIND}` = {_quoted(kind)}", "attributes.status = 'FINISHED'", *clauses]
-        found: list[RunRecord] = []
+    def _found(self, kind: str, status: str, *clauses: str) -> list[Run]:
+        found: list[Run] = []
         token = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment],
-                " and ".join(filters),
-                order_by=["attributes.end_time ASC"],
-                max_results=_PAGE,
-                page_token=token,
-            )
-            found.extend(_record_of(run) for run in page)
-            token = page.token
-            if not token:
-                return tuple(found)
-
-    # ------------------------------------------------------------------ artifacts
-
-    def _store(self, run_id: str, name: str, body: bytes) -> ArtifactRef:
-        with tempfile.TemporaryDirectory(prefix="scanflow-") as folder:
-            path = Path(folder) / name
-            path.write_bytes(body)
-            self._client.log_artifact(run_id, str(path))
-        digest = hashlib.sha256(body).hexdigest()
-        return ArtifactRef(run=run_id, name=name, digest=digest, size_bytes=len(body))
+        with self._store.using(f"runs of kind {kind}", _READ) as client:
+            filters = [
+                f"tags.`{KIND}` = {self._store.quoted(kind)}",
+                f"attributes.status = '{status}'",
+                *clauses,
+            ]
+            while True:
+                page = client.search_runs(
+                    [self._store.experiment],
+                    " and ".join(filters),
+                    order_by=["attributes.end_time ASC"],
+                    max_results=_PAGE,
+                    page_token=token,
+                )
+                found.extend(page)
+                token = page.token
+                if not token:
+                    return found
 
     def open(self, ref: ArtifactRef) -> bytes:
         """Read an artifact.
 
         Raises:
             ArtifactError: It is gone, or its bytes are not those that were stored.
-            KnowledgeBaseError: Its run is gone.
+            KnowledgeBaseError: Its run is gone, or the files cannot be reached.
         """
-        self.run(ref.run)
-        with tempfile.TemporaryDirectory(prefix="scanflow-") as folder:
-            try:
-                path = Path(self._client.download_artifacts(ref.run, ref.name, folder))
-                body = path.read_bytes()
-            except (MlflowException, OSError) as error:
-                raise ArtifactError(uri=ref.uri, problem="it is gone; record it again") from error
+        remedy = "it was deleted, or belongs to another store"
+        with self._store.using(f"run {ref.run}", remedy) as client:
+            body = self._store.get(client, ref.run, ref.name)
         if hashlib.sha256(body).hexdigest() != ref.digest:
             raise ArtifactError(uri=ref.uri, problem="its bytes have changed since it was stored")
         return body
-
-    # ------------------------------------------------------------------ models
-
-    def register(self, model: str, run: RunRecord, scores: Mapping[str, float] | None = None) -> int:
-        """Make a run's artifacts a version of a model, once for each run.
-
-        Args:
-            model: Name in the registry.
-            run: The run that trained it.
-            scores: Kept as tags of the version.
-
-        Returns:
-            The number of the version.
-        """
-        with self._translated(f"model {model}", "check that the store can be written"):
-            with contextlib.suppress(MlflowException):  # it exists already
-                self._client.create_registered_model(model)
-            for version in self._client.search_model_versions(f"name = {_quoted(model)}"):
-                if version.run_id == run.id:
-                    return int(version.version)
-            tags = {name: repr(float(score)) for name, score in (scores or {}).items()}
-            source = f"runs:/{run.id}"
-            made = self._client.create_model_version(model, source=source, run_id=run.id, tags=tags)
-            return int(made.version)
-
-    def promote(self, model: str, version: int, alias: str = "production") -> None:
-        """Let an alias name this version from now on; one atomic step."""
-        with self._translated(f"version {version} of model {model}", "register it first"):
-            self._client.set_registered_model_alias(model, alias, str(version))
-
-    def version(self, model: str, alias: str = "production") -> int:
-        """Which version an alias names.
-
-        Raises:
-            KnowledgeBaseError: The model or the alias is not there.
-        """
-        with self._translated(f"model {model}@{alias}", "register a version and promote it first"):
-            return int(self._client.get_model_version_by_alias(model, alias).version)
-
-    def run_of(self, model: str, version: int) -> RunRecord:
-        """Read the run that trained a version.
-
-        Raises:
-            KnowledgeBaseError: The version or its run is gone.
-        """
-        with self._translated(f"version {version} of model {model}", "it was deleted; promote another"):
-            run_id = self._client.get_model_version(model, str(version)).run_id
-        return self.run(str(run_id))
-
-    @contextlib.contextmanager
-    def _translated(self, what: str, remedy: str) -> Iterator[None]:
-        try:
-            yield
-        except MlflowException as error:
-            store = self.settings.tracking_uri
-            raise KnowledgeBaseError(what=f"{what} ({error.message})", store=store, remedy=remedy) from error
 
 
 def _record_of(run: Run) -> RunRecord:
@@ -273,11 +204,3 @@ def _record_of(run: Run) -> RunRecord:
         params=params,
         artifacts=refs,
     )
-
-
-def _quoted(text: str) -> str:
-    """Write a text in MLflow's filter language, which has two kinds of quotes and no escape."""
-    for quote in "'\"":
-        if quote not in text:
-            return f"{quote}{text}{quote}"
-    raise MlflowException(f"{text!r} cannot be searched for: it holds both kinds of quotes; use one")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 KIND = "scanflow.kind"
 KEY = "scanflow.key"
+PARENT = "mlflow.parentRunId"
+"""MLflow's own tag: its pages show such runs under their parent."""
 
 SLACK_MS = 60_000
 """Milliseconds. A run may become visible this long after its end: clocks of machines differ, and a run

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scanflow_actors.actors import ActorSystem
 from scanflow_actors.agents.spec import imported
 from scanflow_actors.agents.team_file import load_team
-from scanflow_actors.artifacts.knowledge import KnowledgeSettings
+from scanflow_actors.artifacts.settings import KnowledgeSettings
 from scanflow_actors.infrastructure import Infrastructure, InfrastructureActor, InProcessBackend
 from scanflow_actors.infrastructure.actor import NAME
 from scanflow_actors.server import Door, Tokens, serve

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.actors.ref import ActorRef
-    from scanflow_actors.artifacts.knowledge import KnowledgeSettings
+    from scanflow_actors.artifacts.settings import KnowledgeSettings
     from scanflow_actors.infrastructure.backend import Backend
     from scanflow_actors.infrastructure.serving import Serving
     from scanflow_actors.workflows.batch import BatchWorkflow

@@ -25,7 +25,7 @@ from scanflow_actors.workflows.batch import BatchWorkflow
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from scanflow_actors.artifacts.knowledge import KnowledgeSettings
+    from scanflow_actors.artifacts.settings import KnowledgeSettings
     from scanflow_actors.infrastructure.backend import Backend
     from scanflow_actors.infrastructure.definitions import Definitions
 
@@ -42,9 +42,8 @@ class BatchPrimitives:
     ) -> None:
         self._backend = backend
         self._definitions = definitions
-        self._knowledge = knowledge
+        self._knowledge = KnowledgeBase(knowledge)
         self._tell = tell
-        self._base: KnowledgeBase | None = None
 
     # ------------------------------------------------------------------ runs
 
@@ -126,14 +125,8 @@ class BatchPrimitives:
             raise InvalidPrimitiveError(
                 primitive="UpgradeWorkflow", problem="give a definition, or a model and its version"
             )
-        await asyncio.to_thread(self._promote_blocking, primitive.model, primitive.version)
+        await asyncio.to_thread(self._knowledge.models.promote, primitive.model, primitive.version)
         return primitive.version
-
-    def _promote_blocking(self, model: str, version: int) -> None:
-        """Open the knowledge base only now: most primitives do without it, and opening it takes seconds."""
-        if self._base is None:
-            self._base = KnowledgeBase(self._knowledge)
-        self._base.promote(model, version)
 
 
 def changed(workflow: BatchWorkflow, primitive: primitives.Primitive) -> BatchWorkflow:

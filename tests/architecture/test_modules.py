@@ -16,7 +16,7 @@ WALL_CLOCK_ALLOWED = {
     "triggers/wall_clock.py": "the one place that turns wall-clock instants of a crontab into loop time",
     "agents/clock.py": "turns loop time into the instants that decisions are stamped with",
     "agents/journal.py": "stamps records",
-    "artifacts/knowledge.py": "stamps records",
+    "artifacts/open_run.py": "stamps records",
     "demos/mnist/command.py": "stamps the record that it writes",
     "infrastructure/actor.py": "stamps facts, unless it is given the team's clock",
     "infrastructure/ledger.py": "stamps records",

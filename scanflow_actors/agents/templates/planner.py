@@ -91,7 +91,7 @@ def picked_data(config: Planning) -> Sensor:
         seen: Observation = count.read(sight)
         if seen.is_nothing:
             return seen
-        version = sight.require_knowledge().version(config.model)
+        version = sight.require_knowledge().models.version(config.model)
         state = PickedData(total=seen.state.total, production_version=version)
         return Observation(state=state, watermark=seen.watermark)
 
@@ -110,7 +110,7 @@ def newest_candidate(config: Planning) -> Sensor:
         seen = knowledge.runs_since(config.candidates, sight.watermark)
         if not seen.runs:
             return Observation(state=None, watermark=seen.watermark, is_nothing=True)
-        production = knowledge.version(config.model)
+        production = knowledge.models.version(config.model)
         rivals = [run for run in seen.runs if run.metrics["current_version"] == production]
         if not rivals:
             return Observation(state=None, watermark=seen.watermark, is_nothing=True)

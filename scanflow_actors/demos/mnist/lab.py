@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from scanflow_actors.artifacts.knowledge import KnowledgeSettings
+from scanflow_actors.artifacts.settings import KnowledgeSettings
 from scanflow_actors.demos.mnist.corruptions import CORRUPTIONS
 
 if TYPE_CHECKING:

@@ -74,7 +74,7 @@ async def run(
     with progress:
         console.print("starting Ray and reading the digits")
         preparing = asyncio.gather(
-            asyncio.to_thread(prepare_digits, lab), asyncio.to_thread(open_knowledge, lab.knowledge)
+            asyncio.to_thread(prepare_digits, lab), asyncio.to_thread(open_knowledge(lab.knowledge).prepare)
         )
         async with RayActorSystem("mnist") as system:
             await preparing

@@ -148,7 +148,7 @@ def register(lab: Lab, examples: Arrays, best: dict[str, Any], *, retrain: bool,
     files = {MODEL_FILE: best["model"]}
     sizes = {"n_train": len(examples["labels"]), "n_validation": len(examples["validation_labels"])}
     run = knowledge.record("training", key=key, metrics={**scores, **sizes}, files=files)
-    version = knowledge.register(MODEL, run, scores)
+    version = knowledge.models.register(MODEL, run, scores)
     if retrain:
         current_version = int(examples["version"])
         current = from_bytes(stored_model(lab, current_version))
@@ -167,7 +167,7 @@ def register(lab: Lab, examples: Arrays, best: dict[str, Any], *, retrain: bool,
 def stored_model(lab: Lab, version: int) -> bytes:
     """Read a version of the classifier from the registry."""
     knowledge = open_knowledge(lab.knowledge)
-    return knowledge.open(knowledge.run_of(MODEL, version).artifacts[MODEL_FILE])
+    return knowledge.open(knowledge.models.run_of(MODEL, version).artifacts[MODEL_FILE])
 
 
 # ---------------------------------------------------------------------- inference
@@ -194,7 +194,7 @@ def classify(lab: Lab, window: Arrays, *, version: int | None) -> dict[str, Any]
         ``version``, and ``predictions``: ``(n,) int64``.
     """
     if version is None:
-        version = open_knowledge(lab.knowledge).version(MODEL)
+        version = open_knowledge(lab.knowledge).models.version(MODEL)
     return {
         "version": version,
         "predictions": predict(from_bytes(stored_model(lab, version)), window["images"]),

@@ -95,7 +95,7 @@ def summarise(lab: Lab, rows: tuple[WindowRow, ...]) -> Summary:
     managed = sum(row.accuracy for row in last) / len(last)
     frozen = sum(row.accuracy_never_retrained for row in last) / len(last)
     holdout = sets_of(lab).holdout
-    last_version = open_knowledge(lab.knowledge).version(MODEL)
+    last_version = open_knowledge(lab.knowledge).models.version(MODEL)
     first, final = (
         accuracy(from_bytes(stored_model(lab, version)), holdout.images, holdout.labels)
         for version in (1, last_version)

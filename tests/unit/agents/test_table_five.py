@@ -66,8 +66,8 @@ def planner(bench: Bench) -> dict[str, Strategy]:
 
 
 def promote_first(knowledge: KnowledgeBase) -> int:
-    version = knowledge.register("digits", knowledge.record("training", key="first"))
-    knowledge.promote("digits", version)
+    version = knowledge.models.register("digits", knowledge.record("training", key="first"))
+    knowledge.models.promote("digits", version)
     return version
 
 

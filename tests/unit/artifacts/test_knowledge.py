@@ -70,7 +70,7 @@ def test_a_run_that_is_gone_is_named_with_what_to_do(knowledge: KnowledgeBase, r
 def test_a_store_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
     settings = KnowledgeSettings(tracking_uri="nosuchscheme://there")
     with pytest.raises(KnowledgeBaseError, match="nosuchscheme"):
-        KnowledgeBase(settings)
+        KnowledgeBase(settings).runs("predictions")
     assert not list(tmp_path.iterdir())
 
 
@@ -133,37 +133,37 @@ def test_a_reader_whose_watermark_stays_sees_the_runs_again(knowledge: Knowledge
 
 
 def test_an_alias_names_the_version_that_was_promoted_last(knowledge: KnowledgeBase, run: RunRecord) -> None:
-    first = knowledge.register("digits", run, {"accuracy": 0.123456789})
+    first = knowledge.models.register("digits", run, {"accuracy": 0.123456789})
     other = knowledge.record("training", key="t2")
-    second = knowledge.register("digits", other)
-    knowledge.promote("digits", first)
-    assert knowledge.version("digits") == first
-    knowledge.promote("digits", second)
-    assert knowledge.version("digits") == second
-    assert knowledge.run_of("digits", second).id == other.id
+    second = knowledge.models.register("digits", other)
+    knowledge.models.promote("digits", first)
+    assert knowledge.models.version("digits") == first
+    knowledge.models.promote("digits", second)
+    assert knowledge.models.version("digits") == second
+    assert knowledge.models.run_of("digits", second).id == other.id
 
 
 def test_a_run_becomes_one_version_however_often_it_is_registered(
     knowledge: KnowledgeBase, run: RunRecord
 ) -> None:
-    assert knowledge.register("digits", run) == knowledge.register("digits", run) == 1
+    assert knowledge.models.register("digits", run) == knowledge.models.register("digits", run) == 1
 
 
 def test_an_alias_that_names_nothing_is_an_error_with_a_remedy(
     knowledge: KnowledgeBase, run: RunRecord
 ) -> None:
     with pytest.raises(KnowledgeBaseError, match="register a version and promote it first"):
-        knowledge.version("digits")
-    knowledge.register("digits", run)
+        knowledge.models.version("digits")
+    knowledge.models.register("digits", run)
     with pytest.raises(KnowledgeBaseError, match="register a version and promote it first"):
-        knowledge.version("digits")
+        knowledge.models.version("digits")
     with pytest.raises(KnowledgeBaseError, match="register it first"):
-        knowledge.promote("digits", 7)
+        knowledge.models.promote("digits", 7)
 
 
 def test_a_version_that_is_gone_is_an_error_with_a_remedy(knowledge: KnowledgeBase) -> None:
     with pytest.raises(KnowledgeBaseError, match="promote another"):
-        knowledge.run_of("digits", 3)
+        knowledge.models.run_of("digits", 3)
 
 
 # ---------------------------------------------------------------------- arrays

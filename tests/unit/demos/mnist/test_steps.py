@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     knowledge = steps.open_knowledge(lab.knowledge)
     examples = steps.gather_examples(lab, retrain=False, production_version=0)
     best = steps.train_candidate(lab, examples, candidate=0, retrain=False)
-    knowledge.promote(MODEL, steps.register(lab, examples, best, retrain=False, key="first"))
+    knowledge.models.promote(MODEL, steps.register(lab, examples, best, retrain=False, key="first"))
     steps.fit_detector(lab, key="detector")
     window = lay_down(lab, DRIFTED)
     arrays = steps.read_window(lab, window)
@@ -89,7 +89,7 @@ def test_a_retraining_is_compared_with_production_on_one_set(run: Run) -> None:
     assert candidate.metrics["version"] == version == 2
     assert candidate.metrics["current_version"] == 1
     assert candidate.metrics["new_accuracy"] == best["accuracy"]
-    assert run.knowledge.version(MODEL) == 1, "registering does not promote"
+    assert run.knowledge.models.version(MODEL) == 1, "registering does not promote"
 
 
 @pytest.mark.parametrize(
