@@ -69,14 +69,17 @@ class StopWorkflow(_OnWorkflow):
 class UpgradeWorkflow(_OnWorkflow):
     """upgradeWorkflow(): give a workflow another version of its model, or another definition.
 
-    With `model` and `version`, the alias ``production`` names that version from now on; the result is the
-    version. With the `definition` of a batch workflow, running runs go on by it: what does something else
-    now, and what needs it, runs again; the result is `Changed`. With that of an online workflow, it comes up
-    beside what is deployed, gets all requests, and what was there before goes; the result is `Deployed`.
+    With `model` and `version`, the alias ``production`` names that version from now on; with `model` and
+    `roll_back`, the version that it named before; the result is the version. With the `definition` of a batch
+    workflow, running runs go on by it: what does something else now, and what needs it, runs again; the
+    result is `Changed`. With that of an online workflow, it comes up beside what is deployed, gets all
+    requests, and what was there before goes; the result is `Deployed`.
     """
 
     model: str = ""
     version: int = 0
+    roll_back: bool = False
+    """Take the last promotion of the model back; asked for twice, the last two."""
     definition: BatchWorkflow | OnlineWorkflow | None = None
     keep_previous: bool = False
     """Leave the other versions of an online workflow deployed, without requests: a roll-back is then one

@@ -40,7 +40,7 @@ class S3Files:
         return body
 
     def _call(self, operation: str, uri: str, **more: Any) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - in the extra `stores`
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - in the extra `s3`
 
         address = urlsplit(uri)
         try:
@@ -61,7 +61,7 @@ class S3Files:
 
     @cached_property
     def _client(self) -> Any:
-        from boto3.session import Session  # noqa: PLC0415 - in the extra `stores`, and slow to import
+        from boto3.session import Session  # noqa: PLC0415 - in the extra `s3`, and slow to import
         from botocore.config import Config  # noqa: PLC0415 - as above
 
         own = self._settings

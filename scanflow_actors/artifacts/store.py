@@ -95,7 +95,7 @@ class Store:
     def _opened(self) -> MlflowClient:
         with self._lock:
             if self._client is None:
-                remedy = "check that it is running, that its address is right, and the extra `stores`"
+                remedy = "check that it runs, its address, and for PostgreSQL the extra `postgres`"
                 with self._translated("the store", remedy):
                     self._client = self._open()
             return self._client

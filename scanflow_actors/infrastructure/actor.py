@@ -192,7 +192,7 @@ class InfrastructureActor(Actor):
             return await run
         if self._online.is_for(primitive):
             return await self._online.change(primitive)
-        return await self._batch.change(primitive)
+        return await self._batch.change(message.key, primitive)
 
     def _tell(self, fact: Fact) -> None:
         self._facts.note(fact)

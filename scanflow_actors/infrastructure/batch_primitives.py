@@ -83,8 +83,8 @@ class BatchPrimitives:
 
     # ------------------------------------------------------------------ changes
 
-    async def change(self, primitive: primitives.Primitive) -> Any:
-        """Carry out any primitive but `RunWorkflow`.
+    async def change(self, key: str, primitive: primitives.Primitive) -> Any:
+        """Carry out any primitive but `RunWorkflow`, under its idempotency key.
 
         Raises:
             UnknownWorkflowError: No workflow has this name.
@@ -92,7 +92,7 @@ class BatchPrimitives:
             NotRunningError: There is no run in which an executor could run once more.
         """
         if isinstance(primitive, primitives.UpgradeWorkflow) and primitive.definition is None:
-            return await self._promote(primitive)
+            return await self._promote(key, primitive)
         workflow = self._definitions.batch(primitive.workflow, type(primitive).__name__)
         match primitive:
             case primitives.StopWorkflow():
@@ -119,13 +119,15 @@ class BatchPrimitives:
         self._tell(WorkflowChanged(workflow=workflow.name, generation=generation))
         return Changed(generation=generation, restarted=restarted)
 
-    async def _promote(self, primitive: primitives.UpgradeWorkflow) -> int:
+    async def _promote(self, key: str, primitive: primitives.UpgradeWorkflow) -> int:
         self._definitions[primitive.workflow]  # it must be there, of whatever kind
-        if not primitive.model or primitive.version < 1:
-            raise InvalidPrimitiveError(
-                primitive="UpgradeWorkflow", problem="give a definition, or a model and its version"
-            )
-        await asyncio.to_thread(self._knowledge.models.promote, primitive.model, primitive.version)
+        if not primitive.model or primitive.roll_back == (primitive.version > 0):
+            problem = "give a definition, or a model and its version, or a model and roll_back"
+            raise InvalidPrimitiveError(primitive="UpgradeWorkflow", problem=problem)
+        models = self._knowledge.models
+        if primitive.roll_back:
+            return await asyncio.to_thread(models.roll_back, primitive.model, key=key)
+        await asyncio.to_thread(models.promote, primitive.model, primitive.version, key=key)
         return primitive.version
 
 

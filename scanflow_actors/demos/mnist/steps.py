@@ -15,8 +15,10 @@ from scanflow_actors.artifacts import (
     ArtifactRef,
     KnowledgeBase,
     KnowledgeSettings,
+    Origin,
     arrays_from_bytes,
     arrays_to_bytes,
+    code_version,
 )
 from scanflow_actors.demos.mnist.detector import Detector
 from scanflow_actors.demos.mnist.digits import Digits, DigitSets, load_digits, split_digits
@@ -85,13 +87,15 @@ def gather_examples(lab: Lab, *, retrain: bool, production_version: int) -> Arra
 
     Returns:
         ``images``, ``labels``, ``validation_images``, ``validation_labels``: the clean sets, and for a
-        retraining the labelled samples of the stream as well, apart by base image.
+        retraining the labelled samples of the stream as well, apart by base image; ``checks``: ids of the
+        runs that recorded those.
     """
     sets = sets_of(lab)
     images, labels = [sets.train.images], [sets.train.labels]
     validation_images, validation_labels = [sets.validation.images], [sets.validation.labels]
     knowledge = open_knowledge(lab.knowledge)
-    checks = [run for run in knowledge.runs(PICKED) if retrain and ARRAYS_FILE in run.artifacts]
+    known = knowledge.runs(PICKED) if retrain else ()
+    checks = [run for run in known if ARRAYS_FILE in run.artifacts]
     for index, run in enumerate(checks):
         picked = arrays_from_bytes(knowledge.open(run.artifacts[ARRAYS_FILE]))
         validates = np.array([is_for_validation(int(base)) for base in picked["ids"]], dtype=bool)
@@ -106,6 +110,7 @@ def gather_examples(lab: Lab, *, retrain: bool, production_version: int) -> Arra
         "validation_images": np.concatenate(validation_images),
         "validation_labels": np.concatenate(validation_labels),
         "version": np.array(production_version),
+        "checks": np.array([run.id for run in checks], dtype=np.str_),
     }
 
 
@@ -147,8 +152,15 @@ def register(lab: Lab, examples: Arrays, best: dict[str, Any], *, retrain: bool,
     scores = {"validation_accuracy": best["accuracy"]}
     files = {MODEL_FILE: best["model"]}
     sizes = {"n_train": len(examples["labels"]), "n_validation": len(examples["validation_labels"])}
-    run = knowledge.record("training", key=key, metrics={**scores, **sizes}, files=files)
-    version = knowledge.models.register(MODEL, run, scores)
+    params = {"digits": lab.digits, "seed": lab.seed, "retrain": retrain}
+    run = knowledge.record("training", key=key, metrics={**scores, **sizes}, params=params, files=files)
+    checks = [knowledge.run(str(run_id)) for run_id in examples["checks"]]
+    origin = Origin(
+        data=tuple(check.artifacts[ARRAYS_FILE] for check in checks),
+        code=code_version(fine_tune if retrain else train_classifier),
+        parent=int(examples["version"]) if retrain else None,
+    )
+    version = knowledge.models.register(MODEL, run, scores, origin=origin)
     if retrain:
         current_version = int(examples["version"])
         current = from_bytes(stored_model(lab, current_version))

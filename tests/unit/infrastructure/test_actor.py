@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
+from scanflow_actors.artifacts import KnowledgeBase, KnowledgeSettings
 from scanflow_actors.infrastructure import InProcessBackend, WorkflowEnded, WorkflowStarted
 from scanflow_actors.primitives import RunWorkflow, UpgradeWorkflow
 from scanflow_actors.workflows import BatchWorkflow, Executor
 from tests import steps
+from tests.knowledge import MLFLOW_WARNINGS
 from tests.site import Site, opened
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scanflow_actors.infrastructure import Order
+
+pytestmark = MLFLOW_WARNINGS
 
 
 @pytest_asyncio.fixture
@@ -117,6 +122,33 @@ async def test_an_unknown_workflow_is_a_failure_with_the_known_names(site: Site,
     assert not outcome.is_success
     assert "'z'" in outcome.reason
     assert "one, two" in outcome.reason
+
+
+async def test_a_promotion_is_rolled_back_by_one_primitive_once_for_each_key(
+    site: Site, migrated_store: Path
+) -> None:
+    await asyncio.to_thread(shutil.copy, migrated_store, site.folder / "mlflow.db")
+    knowledge = KnowledgeBase(KnowledgeSettings.in_folder(site.folder))
+    for key in ("a", "b", "c"):
+        run = await asyncio.to_thread(knowledge.record, "training", key=key)
+        await asyncio.to_thread(knowledge.models.register, "m", run)
+    await site.start(saying(site))
+    for version in (1, 2, 3):
+        assert (await site.perform(UpgradeWorkflow(workflow="w", model="m", version=version))).is_success
+    back = UpgradeWorkflow(workflow="w", model="m", roll_back=True)
+    assert [(await site.perform(back, "k")).result for _ in range(2)] == [2, 2]
+    await site.restart(saying(site))
+    assert (await site.perform(back, "k")).result == 2, "from the ledger"
+    assert await asyncio.to_thread(knowledge.models.version, "m") == 2
+    assert (await site.perform(back)).result == 1
+    assert "no version had it before" in (await site.perform(back)).reason
+
+
+@pytest.mark.parametrize("wrong", [{"version": 2, "roll_back": True}, {}, {"version": -1}])
+async def test_a_promotion_that_says_not_what_is_refused(site: Site, wrong: dict[str, Any]) -> None:
+    await site.start(saying(site))
+    outcome = await site.perform(UpgradeWorkflow(workflow="w", model="m", **wrong))
+    assert "a model and its version, or a model and roll_back" in outcome.reason
 
 
 async def test_a_missing_parameter_is_a_failure_and_no_run_begins(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,9 +26,10 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, migrated_store: Path) -> Run:
     """A first model in production, a detector, and one drifted window predicted, checked and labelled."""
     folder: Path = tmp_path_factory.mktemp("lab")
+    shutil.copy(migrated_store, folder / "mlflow.db")
     lab = Lab(folder=folder, first_epochs=2, retrain_epochs=(1, 1), label_budget=60, pick_limit=80)
     steps.prepare_digits(lab)
     knowledge = steps.open_knowledge(lab.knowledge)
@@ -90,6 +92,12 @@ def test_a_retraining_is_compared_with_production_on_one_set(run: Run) -> None:
     assert candidate.metrics["current_version"] == 1
     assert candidate.metrics["new_accuracy"] == best["accuracy"]
     assert run.knowledge.models.version(MODEL) == 1, "registering does not promote"
+    (check,) = run.knowledge.runs(PICKED)
+    lineage = run.knowledge.models.lineage(MODEL, version)
+    assert lineage.origin.data == (check.artifacts[steps.ARRAYS_FILE],)
+    assert lineage.origin.parent == 1
+    assert "fine_tune@" in lineage.origin.code
+    assert lineage.run.params["seed"] == str(run.lab.seed)
 
 
 @pytest.mark.parametrize(
