@@ -7,6 +7,7 @@ from scanflow_actors.artifacts.models import ModelRegistry
 from scanflow_actors.artifacts.open_run import OpenRun
 from scanflow_actors.artifacts.ref import ArtifactRef
 from scanflow_actors.artifacts.run import RunRecord, RunsSeen, Watermark
+from scanflow_actors.artifacts.run_logger import RunLogger
 from scanflow_actors.artifacts.settings import KnowledgeSettings, S3Settings
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "ModelRegistry",
     "OpenRun",
     "Origin",
+    "RunLogger",
     "RunRecord",
     "RunsSeen",
     "S3Settings",
