@@ -20,7 +20,7 @@ setup: $(STAMP) ## Make .venv and install the package with pinned versions
 # --without-pip and `pip --python`: Debian's python3 has no ensurepip unless python3-venv is there.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e '.[mnist,dev]'
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e '.[mnist,dev,services]'
 	@touch $@
 
 demo: $(STAMP) ## Run the main job: four agents keep a digit classifier good while its input drifts

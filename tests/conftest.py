@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["tests.knowledge", "tests.postgres"]
+pytest_plugins = ["tests.knowledge", "tests.postgres", "tests.seaweed"]
 
 
 def pytest_configure() -> None:

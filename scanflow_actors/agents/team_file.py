@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 
@@ -16,7 +16,7 @@ from scanflow_actors.agents.clock import Clock
 from scanflow_actors.agents.declared import Declared
 from scanflow_actors.agents.spec import SpecReader, imported, name_of, strategy_to_spec
 from scanflow_actors.agents.team import Member, Team
-from scanflow_actors.artifacts.settings import KnowledgeSettings
+from scanflow_actors.artifacts.settings import KnowledgeSettings, S3Settings
 from scanflow_actors.errors import InvalidTeamError
 from scanflow_actors.triggers import Trigger
 
@@ -37,11 +37,21 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class _S3Spec(_Strict):
+    endpoint_url: str | None = None
+    region: str = "us-east-1"
+    key_variable: str | None = None
+    secret_variable: str | None = None
+    timeout_s: float = 60.0
+
+
 class _KnowledgeSpec(_Strict):
     folder: str | None = None
     tracking_uri: str | None = None
     artifact_uri: str | None = None
     experiment: str = "scanflow"
+    password_variable: str | None = None
+    s3: _S3Spec = _S3Spec()
 
 
 class _AgentSpec(_Strict):
@@ -117,7 +127,11 @@ def _knowledge(spec: _KnowledgeSpec | None, folder: Path) -> KnowledgeSettings |
         return None
     if spec.tracking_uri is not None:
         return KnowledgeSettings(
-            tracking_uri=spec.tracking_uri, artifact_uri=spec.artifact_uri, experiment=spec.experiment
+            tracking_uri=spec.tracking_uri,
+            artifact_uri=spec.artifact_uri,
+            experiment=spec.experiment,
+            password_variable=spec.password_variable,
+            s3=S3Settings(**spec.s3.model_dump()),
         )
     if spec.folder is None:
         raise InvalidTeamError(place="knowledge", problem="needs a folder, or a tracking_uri")
@@ -222,10 +236,10 @@ def team_to_spec(team: Team) -> dict[str, Any]:
     """
     spec: dict[str, Any] = {"journal": str(team.journal)}
     if team.knowledge is not None:
-        known = team.knowledge
-        spec["knowledge"] = {"tracking_uri": known.tracking_uri, "experiment": known.experiment}
-        if known.artifact_uri is not None:
-            spec["knowledge"]["artifact_uri"] = known.artifact_uri
+        plain = asdict(KnowledgeSettings(tracking_uri=""))
+        spec["knowledge"] = {
+            name: value for name, value in asdict(team.knowledge).items() if value != plain[name]
+        }
     agents = {name: _member_to_spec(member, f"agents.{name}") for name, member in team.members.items()}
     own = sorted(
         {

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Actor, receive
 from scanflow_actors.errors import RejectError, ScanflowError
+from scanflow_actors.artifacts.knowledge import KnowledgeBase
+from scanflow_actors.errors import ScanflowError
 from scanflow_actors.infrastructure.batch_primitives import BatchPrimitives
 from scanflow_actors.infrastructure.claim import Claims, ListClaims, Rules, Settle, Thaw
 from scanflow_actors.infrastructure.court import Court
@@ -64,6 +66,9 @@ class Infrastructure:
     workflows: tuple[BatchWorkflow | OnlineWorkflow, ...]
     ledger: Path
     knowledge: KnowledgeSettings
+    opens_knowledge: bool = False
+    """Open the knowledge base at the start, beside what else goes on: the first promotion then waits some
+    seconds less. Without, a process that promotes nothing never opens it."""
     observer: ActorRef | None = None
     """Gets a `WorkflowStarted`, a `WorkflowAdvanced` for each step and a `WorkflowEnded`."""
     subscriptions: tuple[Subscription, ...] = ()
@@ -96,6 +101,10 @@ class InfrastructureActor(Actor):
         self._facts = await asyncio.to_thread(FactLog, parts.ledger, parts.now_s)
         ctx.run(self._facts.keep_written(), name="facts")
         self._batch = BatchPrimitives(parts.backend, definitions, parts.knowledge, self._tell)
+        knowledge = KnowledgeBase(parts.knowledge)
+        self._batch = BatchPrimitives(parts.backend, definitions, knowledge, self._tell)
+        if parts.opens_knowledge:
+            ctx.run(asyncio.to_thread(knowledge.prepare), name="open the knowledge base")
         deployments = await asyncio.to_thread(Deployments, self._ledger)
         self._look = Look(parts.backend, parts.serving, definitions, deployments, self._facts)
         self._online = OnlinePrimitives(parts.serving, definitions, deployments, self._tell)

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors import primitives
-from scanflow_actors.artifacts.knowledge import KnowledgeBase
 from scanflow_actors.errors import InvalidPrimitiveError, NotRunningError
 from scanflow_actors.infrastructure.backend import Order
 from scanflow_actors.infrastructure.facts import (
@@ -25,7 +24,7 @@ from scanflow_actors.workflows.batch import BatchWorkflow
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from scanflow_actors.artifacts.settings import KnowledgeSettings
+    from scanflow_actors.artifacts.knowledge import KnowledgeBase
     from scanflow_actors.infrastructure.backend import Backend
     from scanflow_actors.infrastructure.definitions import Definitions
 
@@ -37,12 +36,12 @@ class BatchPrimitives:
         self,
         backend: Backend,
         definitions: Definitions,
-        knowledge: KnowledgeSettings,
+        knowledge: KnowledgeBase,
         tell: Callable[[Fact], None],
     ) -> None:
         self._backend = backend
         self._definitions = definitions
-        self._knowledge = KnowledgeBase(knowledge)
+        self._knowledge = knowledge
         self._tell = tell
 
     # ------------------------------------------------------------------ runs

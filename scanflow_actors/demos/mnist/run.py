@@ -120,6 +120,7 @@ class _Stage:
             workflows=workflows(self._lab),
             ledger=self._lab.journal,
             knowledge=self._lab.knowledge,
+            opens_knowledge=True,
             observer=self._watcher,
         )
         await self._system.spawn(InfrastructureActor, parts, name=INFRASTRUCTURE)

@@ -40,7 +40,7 @@ from scanflow_actors.agents.templates import (
     Tracker,
     Tracking,
 )
-from scanflow_actors.artifacts import KnowledgeSettings
+from scanflow_actors.artifacts import KnowledgeSettings, S3Settings
 from scanflow_actors.errors import InvalidTeamError
 from scanflow_actors.primitives import RunWorkflow
 from scanflow_actors.triggers import Misfire, every, on
@@ -240,6 +240,33 @@ def test_a_team_round_trips_through_a_file(tmp_path: Path) -> None:
             continue  # its sensor is a value, which a file names and cannot write
         spec = yaml.safe_load(yaml.safe_dump(team_to_spec(team), sort_keys=False))
         assert team_from_spec(spec) == team
+
+
+ON_SERVERS = """
+journal: journal.db
+knowledge:
+  tracking_uri: postgresql+psycopg2://mlflow@db/mlflow
+  password_variable: MLFLOW_PASSWORD
+  artifact_uri: s3://digits/mlflow
+  s3: {endpoint_url: "http://s3:8333", key_variable: DIGITS_KEY, secret_variable: DIGITS_SECRET}
+agents:
+  checker: {template: checker, config: {detector: detect}}
+"""
+
+
+def test_a_knowledge_base_on_servers_round_trips_and_holds_names_of_credentials_only(tmp_path: Path) -> None:
+    team = team_from_spec(yaml.safe_load(ON_SERVERS), folder=tmp_path)
+    assert team.knowledge == KnowledgeSettings(
+        tracking_uri="postgresql+psycopg2://mlflow@db/mlflow",
+        password_variable="MLFLOW_PASSWORD",  # noqa: S106 - the name of a variable
+        artifact_uri="s3://digits/mlflow",
+        s3=S3Settings(
+            endpoint_url="http://s3:8333",
+            key_variable="DIGITS_KEY",
+            secret_variable="DIGITS_SECRET",  # noqa: S106 - the name of a variable
+        ),
+    )
+    assert team_from_spec(yaml.safe_load(yaml.safe_dump(team_to_spec(team)))) == team
 
 
 def test_a_declared_team_round_trips(tmp_path: Path) -> None:
