@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Actor, receive
-from scanflow_actors.errors import RejectError, ScanflowError
 from scanflow_actors.artifacts.knowledge import KnowledgeBase
-from scanflow_actors.errors import ScanflowError
+from scanflow_actors.errors import RejectError, ScanflowError
 from scanflow_actors.infrastructure.batch_primitives import BatchPrimitives
 from scanflow_actors.infrastructure.claim import Claims, ListClaims, Rules, Settle, Thaw
 from scanflow_actors.infrastructure.court import Court
@@ -100,7 +99,6 @@ class InfrastructureActor(Actor):
         parts = self._parts
         self._facts = await asyncio.to_thread(FactLog, parts.ledger, parts.now_s)
         ctx.run(self._facts.keep_written(), name="facts")
-        self._batch = BatchPrimitives(parts.backend, definitions, parts.knowledge, self._tell)
         knowledge = KnowledgeBase(parts.knowledge)
         self._batch = BatchPrimitives(parts.backend, definitions, knowledge, self._tell)
         if parts.opens_knowledge:
