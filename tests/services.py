@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -34,6 +36,20 @@ class Broken:
 
     def __call__(self, given: Any) -> Any:
         return given
+
+
+class Moody:
+    """Says which it is; dies of "die", and then starts only once a file is gone."""
+
+    def __init__(self, name: str, file: str) -> None:
+        self._name = name
+        while Path(file).exists():
+            time.sleep(0.1)
+
+    async def __call__(self, given: Any) -> str:
+        if given == "die":
+            os._exit(1)
+        return self._name
 
 
 def by_size(number: Any) -> str:

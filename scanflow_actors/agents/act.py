@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
 from scanflow_actors.primitives import Outcome, Perform
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.agents.action import Effect
     from scanflow_actors.agents.journal import Journal
@@ -39,12 +41,31 @@ class Done:
     """Of the arbiter, that refused it: a clear no, which is no failure."""
 
 
-async def carry_out(decision: Decision, ctx: ActorContext, journal: Journal, settings: AgentSettings) -> Done:
-    """Carry out the effects of a decision in order; the first that fails for good ends it.
+async def carry_out(
+    decision: Decision,
+    ctx: ActorContext,
+    journal: Journal,
+    settings: AgentSettings,
+    reports: Callable[[Any, Done], Effect] | None = None,
+) -> Done:
+    """Carry out the effects of a decision in order; the first that fails for good ends it. Then report.
 
     An effect whose outcome is unknown (the other side died, or was silent) is asked for again under the
     same key, by which the other side recognises it.
     """
+    done = await _all_of(decision, ctx, journal, settings)
+    if reports is None or not decision.effects:
+        return done
+    try:
+        effect = reports(decision.state, done)
+        await _insist(_Errand(decision, len(decision.effects), effect, settings), ctx, journal)
+    except Exception as error:  # noqa: BLE001 - the user's code; whatever it is, it is the outcome's reason
+        reason = "; ".join(part for part in (done.reason, f"could not be reported: {error}") if part)
+        return replace(done, is_success=False, reason=reason)
+    return done
+
+
+async def _all_of(decision: Decision, ctx: ActorContext, journal: Journal, settings: AgentSettings) -> Done:
     results: list[Any] = []
     for index, effect in enumerate(decision.effects):
         try:

@@ -54,8 +54,10 @@ class Acting(Actor):
         clock = asyncio.get_running_loop().time
         try:
             async with self._turns.setdefault(decision.strategy, asyncio.Lock()):
+                strategy = self._strategies.get(decision.strategy)
+                reports = None if strategy is None else strategy.reports
                 begin_s = clock()
-                done = await carry_out(decision, ctx, self._journal, self.charge.settings)
+                done = await carry_out(decision, ctx, self._journal, self.charge.settings, reports)
                 ctx.meters.measure(
                     "scanflow_action_duration_seconds",
                     clock() - begin_s,

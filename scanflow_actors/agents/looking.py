@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.agents.constraint import Look, Verdict
 from scanflow_actors.agents.records import Decision, Memory
-from scanflow_actors.agents.sensor import Observation, Sight
+from scanflow_actors.agents.sensor import Sight, sensed
 from scanflow_actors.errors import StrategyFailedError
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scanflow_actors.actors.message import Request
+    from scanflow_actors.agents.sensor import Observation
     from scanflow_actors.agents.strategy import Call, Strategy
     from scanflow_actors.artifacts.knowledge import KnowledgeBase
 
@@ -89,14 +89,8 @@ async def _sense(strategy: Strategy, memory: Memory, occasion: Occasion) -> Obse
         belief=occasion.belief,
         ask=occasion.ask,
     )
-    seen: Any = strategy.sense.read(sight) if strategy.sense.is_quick else None
-    if isinstance(seen, Observation):
-        return seen
     async with asyncio.timeout(occasion.sense_timeout_s):
-        if seen is None:
-            seen = await asyncio.to_thread(strategy.sense.read, sight)
-        observation: Observation = await seen if inspect.isawaitable(seen) else seen
-    return observation
+        return await sensed(strategy.sense, sight)
 
 
 def _decision(strategy: Strategy, state: Any, verdict: Verdict, occasion: Occasion) -> Decision:

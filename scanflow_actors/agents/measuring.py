@@ -35,7 +35,7 @@ class Readings:
 
 def metric_now(prometheus: Prometheus, query: str) -> Sensor:
     """Make a sensor of what a query says at the moment; no series is nothing to decide on."""
-    return Sensor(read=_Now(prometheus=prometheus, query=query), accumulates=False, gives=Reading)
+    return Sensor(read=MetricNow(prometheus=prometheus, query=query), accumulates=False, gives=Reading)
 
 
 def metric_since(prometheus: Prometheus, query: str, *, step_s: int = 15, first_s: int = 300) -> Sensor:
@@ -47,16 +47,19 @@ def metric_since(prometheus: Prometheus, query: str, *, step_s: int = 15, first_
         step_s: Seconds between two values.
         first_s: Seconds that the first look goes back.
     """
-    read = _Since(prometheus=prometheus, query=query, step_s=step_s, first_s=first_s)
+    read = MetricSince(prometheus=prometheus, query=query, step_s=step_s, first_s=first_s)
     return Sensor(read=read, gives=Readings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Now:
+class MetricNow:
+    """Reads `Reading`; made by `metric_now`."""
+
     prometheus: Prometheus
     query: str
 
     def __call__(self, sight: Sight) -> Observation:
+        """Ask for the value of each series at this moment."""
         values = [sample.value for sample in self.prometheus.instant(self.query, sight.now)]
         if not values:
             return Observation(state=None, is_nothing=True)
@@ -64,7 +67,9 @@ class _Now:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Since:
+class MetricSince:
+    """Reads `Readings`; made by `metric_since`."""
+
     prometheus: Prometheus
     query: str
     step_s: int

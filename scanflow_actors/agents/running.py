@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scanflow_actors.infrastructure.fact_log import Noted
     from scanflow_actors.infrastructure.serving import ServiceState
     from scanflow_actors.infrastructure.state import WorkflowState
-    from scanflow_actors.infrastructure.usage import Usage as Counts
 
 NOTHING = Observation(state=None, is_nothing=True)
 
@@ -83,25 +82,75 @@ class Use:
     requests_per_s_per_replica: float
 
 
-def runs_of(workflow: str) -> Sensor:
-    """Make a sensor of the runs of a batch workflow; its state is `Runs`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsOf:
+    """Reads `Runs`; made by `runs_of`."""
 
-    async def read(sight: Sight) -> Observation:
-        state = await sight.state_of(workflow, sight.watermark or 0)
+    workflow: str
+
+    async def __call__(self, sight: Sight) -> Observation:
+        """Look at the runs, and at the facts since the watermark."""
+        state = await sight.state_of(self.workflow, sight.watermark or 0)
         if state.is_changing:
             return NOTHING
-        ended = _facts(state.facts, WorkflowEnded)
+        ended = facts_in(state.facts, WorkflowEnded)
         seen = Runs(
             generations=state.generations,
             running=len(state.runs),
             executors=sum(list(run.executors.values()).count("running") for run in state.runs),
             succeeded=sum(fact.outcome.is_success for fact in ended),
             failed=sum(not fact.outcome.is_success for fact in ended),
-            executor_failures=len(_facts(state.facts, ExecutorFailed)),
+            executor_failures=len(facts_in(state.facts, ExecutorFailed)),
         )
         return Observation(state=seen, watermark=state.number)
 
-    return Sensor(read=read, is_quick=True, gives=Runs)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesOf:
+    """Reads `Services`; made by `services_of`."""
+
+    workflow: str
+    version: int | None = None
+
+    async def __call__(self, sight: Sight) -> Observation:
+        """Look at one version, and at the facts since the watermark."""
+        state = await sight.state_of(self.workflow, sight.watermark or 0)
+        if state.is_changing or state.traffic is None:
+            return NOTHING
+        chosen = busiest(state) if self.version is None else self.version
+        if chosen not in state.deployed:
+            return NOTHING
+        return Observation(state=standing(state, chosen), watermark=state.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseOf:
+    """Reads `Use`; made by `use_of`. Its watermark: the version, the instant and the counts of a reading."""
+
+    workflow: str
+    version: int | None = None
+
+    async def __call__(self, sight: Sight) -> Observation:
+        """Look at what the front has counted beyond the watermark."""
+        state = await sight.state_of(self.workflow)
+        if state.traffic is None:
+            return NOTHING
+        chosen = busiest(state) if self.version is None else self.version
+        now_s = sight.now.timestamp()
+        counts = state.usage.get(chosen, Usage())
+        after = (chosen, now_s, counts)
+        before: tuple[int, float, Usage] | None = sight.watermark
+        if before is None or before[0] != chosen or now_s <= before[1]:
+            return Observation(state=None, watermark=after, is_nothing=True)
+        if state.is_changing:
+            return Observation(state=None, watermark=before, is_nothing=True)
+        seen = used(state, chosen, counts.since(before[2]), now_s - before[1])
+        return Observation(state=seen, watermark=after)
+
+
+def runs_of(workflow: str) -> Sensor:
+    """Make a sensor of the runs of a batch workflow; its state is `Runs`."""
+    return Sensor(read=RunsOf(workflow=workflow), is_quick=True, gives=Runs)
 
 
 def services_of(workflow: str, version: int | None = None) -> Sensor:
@@ -114,17 +163,7 @@ def services_of(workflow: str, version: int | None = None) -> Sensor:
     Returns:
         A sensor whose state is `Services`.
     """
-
-    async def read(sight: Sight) -> Observation:
-        state = await sight.state_of(workflow, sight.watermark or 0)
-        if state.is_changing or state.traffic is None:
-            return NOTHING
-        chosen = busiest(state) if version is None else version
-        if chosen not in state.deployed:
-            return NOTHING
-        return Observation(state=standing(state, chosen), watermark=state.number)
-
-    return Sensor(read=read, is_quick=True, gives=Services)
+    return Sensor(read=ServicesOf(workflow=workflow, version=version), is_quick=True, gives=Services)
 
 
 def use_of(workflow: str, version: int | None = None) -> Sensor:
@@ -137,23 +176,7 @@ def use_of(workflow: str, version: int | None = None) -> Sensor:
     Returns:
         A sensor whose state is `Use`. The first look sees nothing: a rate needs two.
     """
-
-    async def read(sight: Sight) -> Observation:
-        state = await sight.state_of(workflow)
-        if state.traffic is None:
-            return NOTHING
-        chosen = busiest(state) if version is None else version
-        now_s = sight.now.timestamp()
-        counts = state.usage.get(chosen, Usage())
-        after = (chosen, now_s, counts)
-        before: tuple[int, float, Counts] | None = sight.watermark
-        if before is None or before[0] != chosen or now_s <= before[1]:
-            return Observation(state=None, watermark=after, is_nothing=True)
-        if state.is_changing:
-            return Observation(state=None, watermark=before, is_nothing=True)
-        seen = used(state, chosen, counts.since(before[2]), now_s - before[1])
-        return Observation(state=seen, watermark=after)
-
+    read = UseOf(workflow=workflow, version=version)
     return Sensor(read=read, accumulates=False, is_quick=True, gives=Use)
 
 
@@ -180,7 +203,7 @@ def ready_in(state: WorkflowState, version: int) -> int:
 def standing(state: WorkflowState, version: int) -> Services:
     """How one version stands."""
     services = state.services.get(version, {}).values()
-    ill = [*_facts(state.facts, ServiceUnavailable), *_facts(state.facts, ServiceDegraded)]
+    ill = [*facts_in(state.facts, ServiceUnavailable), *facts_in(state.facts, ServiceDegraded)]
     return Services(
         generations=state.generations,
         version=version,
@@ -210,5 +233,6 @@ def used(state: WorkflowState, version: int, usage: Usage, seconds: float) -> Us
     )
 
 
-def _facts(noted: Iterable[Noted], kind: type) -> list[Any]:
+def facts_in(noted: Iterable[Noted], kind: type) -> list[Any]:
+    """Those of one kind, the earliest first."""
     return [each.fact for each in noted if isinstance(each.fact, kind)]

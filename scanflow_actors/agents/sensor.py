@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +91,15 @@ class Sensor:
     """It never blocks, since it reads memory only, or awaits: it is called at once, without a thread."""
     gives: type | None = None
     """Class of its states, where it is known: constraints and actions are checked against its fields."""
+
+
+async def sensed(sensor: Sensor, sight: Sight) -> Observation:
+    """Read a sensor: off the event loop, unless it is quick."""
+    seen: Any = sensor.read(sight) if sensor.is_quick else None
+    if seen is None:
+        seen = await asyncio.to_thread(sensor.read, sight)
+    observation: Observation = await seen if inspect.isawaitable(seen) else seen
+    return observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scanflow_actors import primitives
-from scanflow_actors.agents import condition
+from scanflow_actors.agents import condition, sensor_spec
 from scanflow_actors.agents.action import Action, Step, call, perform
 from scanflow_actors.agents.constraint import ALWAYS, Always, Constraint, Custom, Every, Not, Some, holds_when
-from scanflow_actors.agents.sensor import MESSAGE, NewRuns, Sensor, new_runs
+from scanflow_actors.agents.sensor import MESSAGE, Sensor
 from scanflow_actors.agents.strategy import Strategy
 from scanflow_actors.errors import InvalidTeamError, InvalidTriggerError
 from scanflow_actors.triggers import Misfire, from_spec
@@ -65,13 +65,16 @@ class SpecReader:
         """Make a sensor of its spec."""
         if spec == "message":
             return MESSAGE
-        kind, value = _one(spec, ("new_runs", "function"), place)
+        kind, value = _one(spec, (*sensor_spec.KNOWN, "function"), place)
         here = f"{place}.{kind}"
         if kind == "function":
             made = imported(value, here)
             return made if isinstance(made, Sensor) else Sensor(read=made)
-        options = _mapping(value, ("kind", "metric"), here)
-        return new_runs(_needed(options, "kind", here), metric=_needed(options, "metric", here))
+        options = _mapping(value, sensor_spec.options_of(kind), here)
+        try:
+            return sensor_spec.made(kind, options)
+        except TypeError as error:
+            raise InvalidTeamError(place=here, problem=str(error)) from error
 
     def constraint(self, spec: object, place: str) -> Constraint:
         """Make a constraint of its spec."""
@@ -217,7 +220,7 @@ def strategy_to_spec(strategy: Strategy) -> dict[str, Any]:
     place = f"strategy {strategy.name!r}"
     spec: dict[str, Any] = {"name": strategy.name, "when": strategy.when.to_spec()}
     if strategy.sense is not MESSAGE:
-        spec["sense"] = _sensor_to_spec(strategy.sense, f"{place}, sense")
+        spec["sense"] = sensor_to_spec(strategy.sense, f"{place}, sense")
     if strategy.given != ALWAYS:
         spec["given"] = constraint_to_spec(strategy.given, f"{place}, given")
     spec["then"] = [_step_to_spec(step, f"{place}, then") for step in strategy.then.steps]
@@ -236,10 +239,9 @@ def strategy_to_spec(strategy: Strategy) -> dict[str, Any]:
     return spec
 
 
-def _sensor_to_spec(sensor: Sensor, place: str) -> Any:
-    if isinstance(sensor.read, NewRuns):
-        return {"new_runs": {"kind": sensor.read.kind, "metric": sensor.read.metric}}
-    return {"function": name_of(sensor.read, place)}
+def sensor_to_spec(sensor: Sensor, place: str = "sensor") -> Any:
+    """Write a sensor as `SpecReader.sensor` reads it."""
+    return sensor_spec.written(sensor) or {"function": name_of(sensor.read, place)}
 
 
 def constraint_to_spec(constraint: Constraint, place: str = "constraint") -> Any:

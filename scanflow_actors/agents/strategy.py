@@ -16,7 +16,8 @@ from scanflow_actors.triggers.misfire import Misfire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scanflow_actors.agents.action import Action
+    from scanflow_actors.agents.act import Done
+    from scanflow_actors.agents.action import Action, Effect
     from scanflow_actors.triggers.trigger import Trigger
 
 _MARK = "_scanflow_strategy"
@@ -43,6 +44,8 @@ class Strategy:
     """Seconds of the agents' time for which its decisions are to stand; see `Arbiter`."""
     learns: Callable[[Any, Any], Any] | None = None
     """From the agent's belief and the state to the belief afterwards: pure, committed with the decision."""
+    reports: Callable[[Any, Done], Effect] | None = None
+    """From the state and what came of the effects to a last effect, which says so to somebody: pure."""
 
     @property
     def awaited(self) -> tuple[type, ...]:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml  # type: ignore[import-untyped]  # ships no types
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scanflow_actors.agents import templates
-from scanflow_actors.agents.agent import Agent  # noqa: TC001 - pydantic and get_type_hints look here
-from scanflow_actors.agents.charge import Charge
 from scanflow_actors.agents.clock import Clock
+from scanflow_actors.agents.config import config_to_spec, configured, refuse
 from scanflow_actors.agents.declared import Declared
 from scanflow_actors.agents.spec import SpecReader, imported, name_of, strategy_to_spec
 from scanflow_actors.agents.team import Member, Team
 from scanflow_actors.artifacts.settings import KnowledgeSettings, S3Settings
 from scanflow_actors.errors import InvalidTeamError
-from scanflow_actors.triggers import Trigger
+from scanflow_actors.infrastructure.facts import Fact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from scanflow_actors.agents.agent import Agent
 
 TEMPLATES: Mapping[str, type[Agent]] = {
     "tracker": templates.Tracker,
@@ -29,7 +30,7 @@ TEMPLATES: Mapping[str, type[Agent]] = {
     "planner": templates.Planner,
     "executor": templates.Executor,
 }
-MESSAGES: Mapping[str, type] = {kind.__name__: kind for kind in templates.MESSAGES}
+MESSAGES: Mapping[str, type] = {kind.__name__: kind for kind in (*templates.MESSAGES, *get_args(Fact))}
 """The message types that every file may name; others are imported under ``messages``."""
 
 
@@ -111,7 +112,7 @@ def team_from_spec(content: object, *, folder: Path = Path(), clock: Clock | Non
     try:
         spec = _TeamSpec.model_validate(content)
     except ValidationError as error:
-        _invalid(error, "")
+        refuse(error, "")
     own = (imported(name, f"messages[{index}]") for index, name in enumerate(spec.messages))
     reader = SpecReader(messages={**MESSAGES, **{kind.__name__: kind for kind in own}})
     return Team(
@@ -152,52 +153,8 @@ def _member(spec: _AgentSpec, reader: SpecReader, place: str) -> Member:
             raise InvalidTeamError(place=place, problem="needs a template, an agent, or strategies")
         return Member(agent=Declared, args=(strategies,))
     kind = TEMPLATES[spec.template] if spec.template else imported(spec.agent, f"{place}.agent")
-    config = _config(kind, spec.config, reader, f"{place}.config")
+    config = configured(kind, spec.config, reader, f"{place}.config")
     return Member(agent=kind, args=config, strategies=strategies)
-
-
-def config_type(kind: type[Agent]) -> type | None:
-    """The class of what an agent's constructor takes after the charge, or None when it takes nothing."""
-    known = get_type_hints(kind.__init__, localns={"Charge": Charge})
-    hints = [hint for name, hint in known.items() if name not in {"charge", "return"}]
-    return hints[0] if hints else None
-
-
-def _config(kind: type[Agent], given: Mapping[str, Any], reader: SpecReader, place: str) -> tuple[Any, ...]:
-    wanted = config_type(kind)
-    if wanted is None or not is_dataclass(wanted):
-        if given:
-            raise InvalidTeamError(place=place, problem=f"{kind.__name__} takes no config")
-        return ()
-    hints = get_type_hints(wanted)
-    values = {}
-    for name, value in given.items():
-        here = f"{place}.{name}"
-        if name not in hints:
-            raise InvalidTeamError(place=here, problem=f"no such option; known: {', '.join(hints)}")
-        if hints[name] is Trigger:
-            values[name] = reader.trigger(value, here)
-        else:
-            values[name] = _checked(hints[name], value, here)
-    for field in fields(wanted):
-        if field.default is MISSING and field.default_factory is MISSING and field.name not in values:
-            raise InvalidTeamError(place=place, problem=f"needs {field.name!r}")
-    return (wanted(**values),)
-
-
-def _checked(hint: Any, value: Any, place: str) -> Any:
-    try:
-        return TypeAdapter(hint).validate_python(value, strict=True)
-    except ValidationError as error:
-        _invalid(error, place)
-
-
-def _invalid(error: ValidationError, place: str) -> NoReturn:
-    first = error.errors()[0]
-    path = place
-    for part in first["loc"]:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    raise InvalidTeamError(place=path.lstrip(".") or "team", problem=first["msg"]) from error
 
 
 def _line(node: Any, place: str) -> int:
@@ -264,11 +221,7 @@ def _member_to_spec(member: Member, place: str) -> dict[str, Any]:
     )
     if member.args:
         (config,) = member.args
-        spec["config"] = {
-            field.name: value.to_spec() if isinstance(value, Trigger) else value
-            for field in fields(config)
-            if (value := getattr(config, field.name)) != field.default
-        }
+        spec["config"] = config_to_spec(config, f"{place}.config")
     if member.strategies:
         spec["strategies"] = [strategy_to_spec(strategy) for strategy in member.strategies]
     return spec

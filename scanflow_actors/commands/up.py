@@ -12,7 +12,12 @@ from scanflow_actors.actors import ActorSystem
 from scanflow_actors.agents.spec import imported
 from scanflow_actors.agents.team_file import load_team
 from scanflow_actors.artifacts.settings import KnowledgeSettings
-from scanflow_actors.infrastructure import Infrastructure, InfrastructureActor, InProcessBackend
+from scanflow_actors.infrastructure import (
+    Infrastructure,
+    InfrastructureActor,
+    InProcessBackend,
+    InProcessServing,
+)
 from scanflow_actors.infrastructure.actor import NAME
 from scanflow_actors.server import Door, Tokens, serve
 
@@ -45,6 +50,9 @@ async def _run(
         workflows=workflows,
         ledger=team.journal,
         knowledge=team.knowledge or KnowledgeSettings.in_folder(team.journal.parent),
+        serving=InProcessServing(),
+        subscriptions=team.subscriptions(),
+        now_s=team.clock.timestamp_s,
     )
     async with ActorSystem(options.team) as system, AsyncExitStack() as stack:
         await system.spawn(InfrastructureActor, parts, name=NAME)

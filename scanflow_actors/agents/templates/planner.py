@@ -1,30 +1,33 @@
-"""The planner: decides when to retrain, and when a new model is good enough to be used."""
+"""The planner: decides how to answer. Each part of its config that is given brings its strategies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scanflow_actors.agents.action import call, perform
 from scanflow_actors.agents.agent import Agent
-from scanflow_actors.agents.condition import at_least, exceeds
-from scanflow_actors.agents.sensor import Observation, Sensor, Sight, new_runs
-from scanflow_actors.agents.strategy import Strategy
-from scanflow_actors.agents.templates.messages import HOURLY, ChangeModel
-from scanflow_actors.primitives import RunWorkflow
+from scanflow_actors.agents.templates.apart import KeepApart, keeping_apart
+from scanflow_actors.agents.templates.failover import FailOver, failing_over
+from scanflow_actors.agents.templates.messages import HOURLY
+from scanflow_actors.agents.templates.recovery import MoreMemory, Retry, giving_memory, retrying
+from scanflow_actors.agents.templates.retraining import retraining
+from scanflow_actors.agents.templates.scaling import Scale, scaling
 from scanflow_actors.triggers import Trigger  # noqa: TC001 - read when a file gives it
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scanflow_actors.agents.charge import Charge
+    from scanflow_actors.agents.strategy import Strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planning:
     """What a planner watches and runs."""
 
-    model: str
-    """Name in the registry."""
-    training: str
+    model: str | None = None
+    """Name in the registry; with `training`, it is retrained."""
+    training: str | None = None
     """Workflow that retrains. It takes ``production_version``, ``retrain``, and ``key`` if it wants it; it
     records a run of kind `candidates` with metrics ``version``, ``new_accuracy``, ``current_accuracy``
     (both measured on the same validation set) and ``current_version``."""
@@ -36,90 +39,35 @@ class Planning:
     retrain_interval: Trigger = HOURLY
     update_interval: Trigger = HOURLY
     executor: str = "executor"
+    scale: Scale | None = None
+    keep_apart: KeepApart | None = None
+    fail_over: FailOver | None = None
+    retry: Retry | None = None
+    more_memory: MoreMemory | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PickedData:
-    """State: samples that were picked since the last retraining, and what is in production."""
-
-    total: float
-    production_version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """State: the newest candidate, beside the model in production."""
-
-    version: int
-    new_accuracy: float
-    current_accuracy: float
+    def __post_init__(self) -> None:
+        if (self.model is None) != (self.training is None):
+            raise ValueError("retraining needs both model and training")
 
 
 class Planner(Agent):
-    """Ships `retrain_model` and `update_model` (Table V)."""
+    """Ships `retrain_model` and `update_model` (Table V), and what the parts of its config bring."""
 
     def __init__(self, charge: Charge, config: Planning) -> None:
         super().__init__(charge)
-        self.strategies = (
-            Strategy(
-                name="retrain_model",
-                when=config.retrain_interval,
-                sense=picked_data(config),
-                given=at_least(config.threshold),
-                then=perform(
-                    lambda seen: RunWorkflow(
-                        workflow=config.training,
-                        parameters={"production_version": seen.production_version, "retrain": True},
-                    )
-                ),
-            ),
-            Strategy(
-                name="update_model",
-                when=config.update_interval,
-                sense=newest_candidate(config),
-                given=exceeds("new_accuracy", "current_accuracy"),
-                then=call(config.executor, ChangeModel, lambda seen: ChangeModel(version=seen.version)),
-            ),
-        )
+        self.strategies = tuple(_strategies(config))
 
 
-def picked_data(config: Planning) -> Sensor:
-    """Make a sensor that counts the picked samples that no retraining has been decided on yet."""
-    count = new_runs(config.picked, metric=config.picked)
-
-    def read(sight: Sight) -> Observation:
-        seen: Observation = count.read(sight)
-        if seen.is_nothing:
-            return seen
-        version = sight.require_knowledge().models.version(config.model)
-        state = PickedData(total=seen.state.total, production_version=version)
-        return Observation(state=state, watermark=seen.watermark)
-
-    return Sensor(read=read)
-
-
-def newest_candidate(config: Planning) -> Sensor:
-    """Make a sensor for the newest candidate that has not been compared yet.
-
-    A candidate that was measured against another version than the one in production says nothing
-    about this one, and is passed over.
-    """
-
-    def read(sight: Sight) -> Observation:
-        knowledge = sight.require_knowledge()
-        seen = knowledge.runs_since(config.candidates, sight.watermark)
-        if not seen.runs:
-            return Observation(state=None, watermark=seen.watermark, is_nothing=True)
-        production = knowledge.models.version(config.model)
-        rivals = [run for run in seen.runs if run.metrics["current_version"] == production]
-        if not rivals:
-            return Observation(state=None, watermark=seen.watermark, is_nothing=True)
-        metrics = rivals[-1].metrics
-        state = Candidate(
-            version=int(metrics["version"]),
-            new_accuracy=metrics["new_accuracy"],
-            current_accuracy=metrics["current_accuracy"],
-        )
-        return Observation(state=state, watermark=seen.watermark)
-
-    return Sensor(read=read, accumulates=False)
+def _strategies(config: Planning) -> Iterator[Strategy]:
+    if config.model is not None and config.training is not None:
+        yield from retraining(config, config.model, config.training)
+    if config.scale is not None:
+        yield from scaling(config.scale)
+    if config.keep_apart is not None:
+        yield from keeping_apart(config.keep_apart)
+    if config.fail_over is not None:
+        yield from failing_over(config.fail_over)
+    if config.retry is not None:
+        yield from retrying(config.retry)
+    if config.more_memory is not None:
+        yield from giving_memory(config.more_memory)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +47,7 @@ from tests import services
 from tests.site import Site, opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from scanflow_actors.infrastructure.embedded.serving import ServeBackend
@@ -58,20 +56,6 @@ pytestmark = pytest.mark.timeout(600)  # each replica is a process of some secon
 
 PACE_S = 0.02
 """Seconds between two requests of a client: it must leave the cores to what is tested."""
-
-
-@pytest.fixture(scope="session")
-def serve_session(ray_session: None) -> Iterator[ServeBackend]:  # noqa: ARG001 - must run
-    with warnings.catch_warnings(action="ignore"):  # Serve uses what pydantic has deprecated
-        from ray import serve  # noqa: PLC0415 - imports ray
-
-        from scanflow_actors.infrastructure.embedded.serving import ServeBackend  # noqa: PLC0415
-
-    with socket.create_server(("127.0.0.1", 0)) as free:  # other sessions may test on this machine too
-        port = free.getsockname()[1]
-    yield ServeBackend(port=port, drain_timeout_s=5.0, start_tries=1)
-    shutdown: Callable[[], None] = serve.shutdown
-    shutdown()
 
 
 class Stall(Site):

@@ -20,7 +20,6 @@ from scanflow_actors.workflows import BatchWorkflow, Executor, OnlineWorkflow, S
 from tests.unit.agents.crew import clock_of_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -87,7 +86,7 @@ class Place:
     workflows: tuple[BatchWorkflow | OnlineWorkflow, ...]
     serving: Any = field(default_factory=InProcessServing)
     clock: Clock = field(default_factory=clock_of_loop)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    watch_every_s: float = 10.0
 
     async def __aenter__(self) -> Self:
         self.system = ActorSystem()
@@ -109,8 +108,7 @@ class Place:
             serving=self.serving,
             subscriptions=() if team is None else team.subscriptions(),
             now_s=self.clock.timestamp_s,
-            watch_every_s=10.0,
-            **self.options,
+            watch_every_s=self.watch_every_s,
         )
         self.ref = await self.system.spawn(InfrastructureActor, parts, name="infrastructure")
         if team is not None:
