@@ -158,8 +158,8 @@ class InfrastructureActor(Actor):
         )
         try:
             return await self._look.at(before, message.since)
-        except ScanflowError as error:
-            raise RejectError(str(error)) from error
+        except Exception as error:  # whatever a backend raises fails this look, and nothing else
+            raise RejectError(f"cannot look at {name}: {error}") from error
 
     async def _once(self, message: Perform) -> Outcome:
         admitted = await self._court.admit(message)

@@ -63,7 +63,7 @@ class ServeBackend:
         avoid = await self._avoided(workflow)
         is_new = name not in await controller.applications()
         try:
-            await controller.run(self._graph(workflow, avoid), name, None)
+            await controller.run(lambda: self._graph(workflow, avoid), name, None)
         except ServiceFailedError as error:
             if is_new:
                 await controller.delete(name)
@@ -73,7 +73,7 @@ class ServeBackend:
         """Wait until the front has nothing under way in a version, and take it away."""
         name = _application(workflow, version)
         if workflow in await controller.applications():
-            await serve.get_app_handle(workflow).broadcast("drained", version).results_async()
+            await controller.told(workflow, "drained", version)
         await controller.delete(name)
 
     async def route(self, workflow: str, traffic: Traffic, latency_bound_s: float) -> str:
@@ -84,15 +84,7 @@ class ServeBackend:
             "latency_bound_s": latency_bound_s,
             "applications": {str(version): _application(workflow, version) for version in traffic.versions},
         }
-        front = _deployment(
-            Front,
-            name=_FRONT,
-            num_replicas=self.front_replicas,
-            user_config=config,
-            max_ongoing_requests=1000,
-            ray_actor_options={"num_cpus": self.front_num_cpus},
-        )
-        await controller.run(front.bind(), workflow, f"/{workflow}")
+        await controller.run(lambda: self._front(config), workflow, f"/{workflow}")
         await self._open(workflow)
         return f"http://{self.host}:{self.port}/{workflow}"
 
@@ -139,7 +131,7 @@ class ServeBackend:
         if workflow not in await controller.applications():
             return {}
         totals: dict[int, Usage] = {}
-        for replica in await serve.get_app_handle(workflow).broadcast("usage").results_async():
+        for replica in await controller.told(workflow, "usage"):
             for version, usage in replica.items():
                 totals[version] = totals.get(version, Usage()).plus(usage)
         return totals
@@ -161,6 +153,18 @@ class ServeBackend:
             problem = "those that it is to be apart from are on every node"
             raise ServiceFailedError(workflow=workflow.name, problem=problem)
         return avoid
+
+    def _front(self, config: Mapping[str, Any]) -> Application:
+        front = _deployment(
+            Front,
+            name=_FRONT,
+            num_replicas=self.front_replicas,
+            user_config=config,
+            max_ongoing_requests=1000,
+            ray_actor_options={"num_cpus": self.front_num_cpus},
+        )
+        application: Application = front.bind()
+        return application
 
     def _graph(self, workflow: OnlineWorkflow, avoid: frozenset[str]) -> Application:
         """Bind the services from the last to the first; one that two feed is there once."""

@@ -50,14 +50,32 @@ async def applications() -> Mapping[str, Any]:
     return (await _call(serve.status)).applications
 
 
-async def run(target: Application, name: str, route_prefix: str | None) -> None:
-    """Deploy an application, and wait until it runs.
+async def told(name: str, method: str, *args: Any) -> list[Any]:
+    """Have every replica of an application's entry carry out a method: their answers.
+
+    Raises:
+        ServiceFailedError: It is gone, or one of them could not.
+    """
+    handle: Any = await _call(lambda: serve.get_app_handle(name))
+    try:
+        answers: list[Any] = await handle.broadcast(method, *args).results_async()
+    except (RayError, RayServeException) as error:
+        raise ServiceFailedError(workflow=name, problem=f"no word from its front: {error}") from error
+    return answers
+
+
+async def run(make: Callable[[], Application], name: str, route_prefix: str | None) -> None:
+    """Deploy an application, and wait until it runs. Making its deployments is a call to Serve as well.
 
     Raises:
         ServiceFailedError: It did not come up; what Serve says of its deployments is in the problem.
     """
-    targets = [RunTarget(target=target, name=name, route_prefix=route_prefix)]
-    await _call(lambda: serve.run_many(targets, wait_for_applications_running=False))
+
+    def start() -> None:
+        target = RunTarget(target=make(), name=name, route_prefix=route_prefix)
+        serve.run_many([target], wait_for_applications_running=False)
+
+    await _call(start)
     while True:
         application = (await applications()).get(name)
         if application is None:
