@@ -1,6 +1,7 @@
 """Four agents that do their job as shipped: tracker, checker, planner, executor."""
 
 from scanflow_actors.agents.templates.apart import KeepApart
+from scanflow_actors.agents.templates.canary import CanaryPlan, Gate, Trial, TrialPhase
 from scanflow_actors.agents.templates.checker import Checker, Checking
 from scanflow_actors.agents.templates.executor import Execution, Executor
 from scanflow_actors.agents.templates.failover import FailOver
@@ -12,6 +13,7 @@ from scanflow_actors.agents.templates.messages import (
     CheckPredictions,
     PlanEnded,
     QualityViolated,
+    StartCanary,
 )
 from scanflow_actors.agents.templates.planner import Planner, Planning
 from scanflow_actors.agents.templates.recovery import MoreMemory, Retry
@@ -26,11 +28,13 @@ MESSAGES: tuple[type, ...] = (
     CheckPredictions,
     PlanEnded,
     QualityViolated,
+    StartCanary,
 )
 """What they call each other with."""
 
 __all__ = [
     "MESSAGES",
+    "CanaryPlan",
     "ChangeModel",
     "ChangeReplicas",
     "ChangeTraffic",
@@ -41,6 +45,7 @@ __all__ = [
     "Execution",
     "Executor",
     "FailOver",
+    "Gate",
     "KeepApart",
     "MoreMemory",
     "PlanEnded",
@@ -49,6 +54,9 @@ __all__ = [
     "QualityViolated",
     "Retry",
     "Scale",
+    "StartCanary",
     "Tracker",
     "Tracking",
+    "Trial",
+    "TrialPhase",
 ]

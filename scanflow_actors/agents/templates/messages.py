@@ -78,6 +78,14 @@ class ChangeReplicas:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartCanary:
+    """Anybody to planner: try a version that is deployed."""
+
+    workflow: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanEnded:
     """Executor to planner: what became of a plan."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scanflow_actors.agents.agent import Agent
 from scanflow_actors.agents.templates.apart import KeepApart, keeping_apart
+from scanflow_actors.agents.templates.canary import CanaryPlan, canarying
 from scanflow_actors.agents.templates.failover import FailOver, failing_over
 from scanflow_actors.agents.templates.messages import HOURLY
 from scanflow_actors.agents.templates.recovery import MoreMemory, Retry, giving_memory, retrying
@@ -44,6 +45,8 @@ class Planning:
     fail_over: FailOver | None = None
     retry: Retry | None = None
     more_memory: MoreMemory | None = None
+    canary: CanaryPlan | None = None
+    """Its trial is the planner's belief."""
 
     def __post_init__(self) -> None:
         if (self.model is None) != (self.training is None):
@@ -71,3 +74,5 @@ def _strategies(config: Planning) -> Iterator[Strategy]:
         yield from retrying(config.retry)
     if config.more_memory is not None:
         yield from giving_memory(config.more_memory)
+    if config.canary is not None:
+        yield from canarying(config.canary)

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 HEALTH: dict[str, bool] = {}
 """By name of a model, whether it is well."""
+SLOW_S: dict[str, float] = {}
+"""By name of a model, seconds that it takes longer than it was made to."""
+BROKEN: set[str] = set()
+"""Names of models that fail."""
 NOTED: list[Any] = []
 """What the workflow `note` was run with."""
 
@@ -40,8 +44,8 @@ class Model:
         self._latency_s = latency_s
 
     async def __call__(self, given: Any) -> str:
-        await asyncio.sleep(self._latency_s)
-        if given == "fail":
+        await asyncio.sleep(self._latency_s + SLOW_S.get(self._name, 0.0))
+        if given == "fail" or self._name in BROKEN:
             raise ValueError("it was told to fail")
         return self._name
 

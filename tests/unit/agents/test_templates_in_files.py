@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml  # type: ignore[import-untyped]  # ships no types
 
-from scanflow_actors.agents import Member, Team, at_least, for_at_least_s, greater_than, new_runs
+from scanflow_actors.agents import Member, Team, at_least, at_most, for_at_least_s, greater_than, new_runs
 from scanflow_actors.agents.measuring import metric_now, metric_since
 from scanflow_actors.agents.running import services_of, use_of
 from scanflow_actors.agents.team_file import load_team, team_from_spec, team_to_spec
 from scanflow_actors.agents.templates import (
+    CanaryPlan,
     Checker,
     Checking,
     Execution,
     Executor,
     FailOver,
+    Gate,
     KeepApart,
     MoreMemory,
     Planner,
@@ -67,6 +69,11 @@ WHOLE = {
                 keep_apart=KeepApart(batch="train", online="w"),
                 fail_over=FailOver(workflow="w", primary=1, backup=2),
                 retry=Retry(workflow="train", delay_s=5.0),
+                canary=CanaryPlan(
+                    workflow="w",
+                    gates=(Gate(name="errors", good=at_most(0.1, of="error_ratio"), count=5),),
+                    weights=(0.2, 1.0),
+                ),
                 more_memory=MoreMemory(workflow="train", most_bytes=2**30, interval=every(minutes=5)),
             ),
         ),
