@@ -18,6 +18,7 @@
     │   ├── NotSerialisableError       (TypeError)     a message that cannot leave its process
     │   ├── HostStartError             no process could be started for an actor
     │   ├── SystemClosedError          the actor system is shutting down
+    │   ├── SupersededError            a newer instance has taken the actor's state over
     │   └── InvalidActorError          (TypeError)     an actor class that cannot work
     ├── InvalidTriggerError            (ValueError)    a trigger that cannot work
     ├── InvalidWorkflowError           (ValueError)    a workflow that cannot work
@@ -197,6 +198,15 @@ class SystemClosedError(ActorError):
     def __init__(self, *, system: str) -> None:
         self.system = system
         super().__init__(f"the actor system {system!r} is shutting down")
+
+
+class SupersededError(ActorError):
+    """A newer instance has taken over what this one keeps. It stops, and has written nothing since."""
+
+    def __init__(self, *, path: str, incarnation: int) -> None:
+        self.path = path
+        self.incarnation = incarnation
+        super().__init__(f"{path}: a newer instance than number {incarnation} has taken over; this one stops")
 
 
 class InvalidActorError(ActorError, TypeError):

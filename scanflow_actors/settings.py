@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,22 @@ class ActorSettings:
 
     taps: tuple[Callable[[], Any], ...] = ()
     """Each makes a `Tap` in every process of the system; they pickle. Traces and faults in tests are taps."""
+
+    store: str | None = None
+    """Where durable actors keep their state: the absolute path of a SQLite file, which all processes of the
+    system reach, or `postgresql://user@host/name`. None: there are no durable actors."""
+
+    now_s: Callable[[], float] = time.time
+    """Seconds since the epoch, for timers that outlive the process; a function that pickles."""
+
+    redeliver_s: float = 1.0
+    """Seconds after which an unconfirmed delivery is sent again; a consumer that moves is back by then."""
+
+    redeliver_max_s: float = 30.0
+    """Seconds. Each time without a confirmation doubles the wait, up to this: some are down for days."""
+
+    outbox_capacity: int = 10_000
+    """Unconfirmed deliveries to one consumer. Bounded for the same reason as mailboxes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

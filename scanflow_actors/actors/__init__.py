@@ -12,6 +12,7 @@ from scanflow_actors.actors.events import (
     HostLost,
 )
 from scanflow_actors.actors.forward import Forward
+from scanflow_actors.actors.durable import DurableActor, Saves
 from scanflow_actors.actors.group import Scope
 from scanflow_actors.actors.mailbox import MailboxSpec, Overflow
 from scanflow_actors.actors.message import ChildFailed, Event, Request, Signal, StopReason, Terminated
@@ -63,6 +64,7 @@ __all__ = [
     "LeastLoaded",
     "LinkStatistics",
     "Listing",
+    "DurableActor",
     "MailboxSpec",
     "Member",
     "Meter",
@@ -75,6 +77,7 @@ __all__ = [
     "RoundRobin",
     "Router",
     "Routing",
+    "Saves",
     "Scope",
     "Signal",
     "StopReason",

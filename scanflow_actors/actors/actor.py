@@ -82,7 +82,8 @@ class Actor:
     """State that only its own messages change.
 
     The arguments of the constructor are the restart recipe: they must pickle when the actor lives in
-    another process. A restart makes a new instance from them; what must survive is loaded in `on_start`.
+    another process. A restart makes a new instance from them; what must survive is loaded in `on_start`,
+    or kept by a `DurableActor`.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -90,6 +91,11 @@ class Actor:
         super().__init_subclass__(**options)
         with contextlib.suppress(InvalidActorError):  # raised when it is spawned; a message may come later
             routes_of(cls)
+
+    @classmethod
+    def _routed(cls, found: dict[type, Route]) -> dict[type, Route]:
+        """Complete the receivers that were found."""
+        return found
 
     async def on_start(self, ctx: ActorContext) -> None:
         """Prepare the new instance, also after a restart. Raise to say that the start failed."""
@@ -128,7 +134,7 @@ def routes_of(actor: type[Actor]) -> dict[type, Route]:
     """
     known: dict[type, Route] | None = vars(actor).get(_ROUTES)
     if known is None:
-        known = _find_routes(actor)
+        known = actor._routed(_find_routes(actor))  # noqa: SLF001 - for kinds of actors, not for their users
         setattr(actor, _ROUTES, known)
     return known
 

@@ -13,11 +13,12 @@ from scanflow_actors.actors.message import Envelope
 from scanflow_actors.actors.overlap import cancel_all
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.cell import Cell
     from scanflow_actors.actors.events import EventStream
+    from scanflow_actors.actors.durable.keeper import Keeper
     from scanflow_actors.actors.mailbox import MailboxSpec
     from scanflow_actors.actors.observing.meters import Meters
     from scanflow_actors.actors.receptionist import Receptionist
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 class ActorContext:
     """Handed to every hook and receiver; belongs to one instance and ends with it."""
 
-    __slots__ = ("_cell", "_tasks", "_timers")
+    __slots__ = ("_cell", "_tasks", "_timers", "durable")
+
+    durable: Keeper
+    """What a `DurableActor` keeps; other actors have none."""
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
@@ -105,12 +109,16 @@ class ActorContext:
         Returns:
             The timer; its ``cancel`` is a no-op once it has fired.
         """
+        return self.call_after(delay_s, lambda: self._cell.deliver(Envelope(message)))
+
+    def call_after(self, delay_s: float, function: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call `function` after `delay_s` seconds, beside the mailbox, unless the actor restarts before."""
         timers = self._timers = self._timers if self._timers is not None else set()
         handle: asyncio.TimerHandle
 
         def fire() -> None:
             timers.discard(handle)
-            self._cell.deliver(Envelope(message))
+            function()
 
         handle = self._cell.system.loop.call_later(delay_s, fire)
         timers.add(handle)

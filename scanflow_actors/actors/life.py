@@ -10,6 +10,7 @@ from scanflow_actors.actors.actor import Actor
 from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.actors.dead_letters import DeadReason
 from scanflow_actors.actors.events import ActorFailed, ActorRestarted, ActorStarted, ActorStopped
+from scanflow_actors.actors.durable.actor import DurableActor, revive
 from scanflow_actors.actors.invoke import failure, turn_away
 from scanflow_actors.actors.message import ChildFailed, Signal, StopReason, Terminated
 from scanflow_actors.actors.observing.counts import RestartReason
@@ -128,7 +129,10 @@ class Life:
         self.context = context = ActorContext(self._cell)
         try:
             self.actor = recipe.actor(*recipe.args)
-            await self.actor.on_start(context)
+            if isinstance(self.actor, DurableActor):
+                await revive(self._cell, context, self.actor)
+            else:
+                await self.actor.on_start(context)
         except Exception as error:  # noqa: BLE001 - whatever a user's start raises is a failed start
             if self._is_new:
                 self._emit_failed(error)

@@ -13,6 +13,7 @@ from scanflow_actors.actors.cell import Cell
 from scanflow_actors.actors.dead_letters import DeadLetters, DeadReason
 from scanflow_actors.actors.deadlines import Deadlines
 from scanflow_actors.actors.events import EventStream
+from scanflow_actors.actors.durable.store import StateStore
 from scanflow_actors.actors.freeze import PLANS
 from scanflow_actors.actors.mailbox import MailboxSpec
 from scanflow_actors.actors.message import Envelope, Event, Signal, StopReason, Terminated
@@ -87,6 +88,8 @@ class ActorSystem:
         self.elsewhere = elsewhere
         self._mailbox = MailboxSpec(capacity=self.settings.mailbox_capacity)
         self._restart = RestartStrategy()
+        self.store = StateStore(self.settings.store)
+        """What durable actors keep."""
         self.cells: dict[str, Cell] = {}
         self.totals: dict[str, Totals] = {OTHER: Totals()}
         """Counts of the actors that have ended, by class."""
@@ -191,6 +194,7 @@ class ActorSystem:
         for cell in reversed(tuple(self.cells.values())):
             if cell.life.parent is None:
                 await asyncio.shield(cell.stop())
+        await self.store.close()
         self.deadlines.close()
         for tap in self.taps:
             await tap.close()

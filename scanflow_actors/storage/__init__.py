@@ -17,7 +17,7 @@ Transactions of one database exclude each other, whoever began them: that is wha
 PostgreSQL they take one lock. A thread that writes for a whole process is a `GroupWriter`.
 """
 
-from scanflow_actors.storage.database import Address, Database
+from scanflow_actors.storage.database import Address, Database, is_server
 from scanflow_actors.storage.writer import GroupWriter, borrow, give_back
 
-__all__ = ["Address", "Database", "GroupWriter", "borrow", "give_back"]
+__all__ = ["Address", "Database", "GroupWriter", "borrow", "give_back", "is_server"]

@@ -34,7 +34,7 @@ class Database:
     def __init__(
         self,
         address: Address,
-        schema: str,
+        schema: str = "",
         *,
         name: str = "the database",
         error: Callable[[str], ScanflowError] = StorageError,

@@ -53,7 +53,8 @@ class PostgreSQL:
             self._read_bytes(connection)
             with connection.cursor() as cursor:
                 cursor.execute(SESSION)
-                for statement in (*self.begin, _TYPE.sub(lambda found: _TYPES[found[0]], schema), "commit"):
+                tables = (_TYPE.sub(lambda found: _TYPES[found[0]], schema),) if schema.strip() else ()
+                for statement in (*self.begin, *tables, "commit"):
                     cursor.execute(statement)
         except BaseException:
             connection.close()

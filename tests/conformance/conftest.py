@@ -14,6 +14,7 @@ from tests.stage import RUNTIMES, Stage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 ON_RAY = [pytest.mark.asyncio(loop_scope="session")]
 IN_VIRTUAL_TIME = [pytest.mark.looptime]
@@ -43,20 +44,26 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 
 
 @pytest_asyncio.fixture
-async def local_stage() -> AsyncIterator[Stage]:
-    async with ActorSystem("local") as system:
+async def local_stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    settings = ActorSettings(store=str(tmp_path / "state.db"))
+    async with ActorSystem("local", settings=settings) as system:
         yield Stage("local", system)
 
 
 @pytest_asyncio.fixture
-async def serialised_stage() -> AsyncIterator[Stage]:
-    async with ActorSystem("serialised", settings=ActorSettings(serialise_messages=True)) as system:
+async def serialised_stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    settings = ActorSettings(store=str(tmp_path / "state.db"), serialise_messages=True)
+    async with ActorSystem("serialised", settings=settings) as system:
         yield Stage("serialised", system)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def troupe_system(ray_session: None) -> AsyncIterator[RayActorSystem]:  # noqa: ARG001 - must run
-    settings = Settings(ray=RaySettings(standby_hosts=2))
+async def troupe_system(
+    ray_session: None,  # noqa: ARG001 - must run
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[RayActorSystem]:
+    store = str(tmp_path_factory.mktemp("troupe") / "state.db")
+    settings = Settings(actors=ActorSettings(store=store), ray=RaySettings(standby_hosts=2))
     async with RayActorSystem("conformance", settings=settings) as system:
         yield system
 
