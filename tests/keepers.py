@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from scanflow_actors.actors import ActorContext, DurableActor, Request, Saves, receive
+from tests.troupe import Pass, Pid
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +94,100 @@ class Draft(Account):
     """Is written when asked."""
 
     saves = Saves.WHEN_ASKED
+
+
+@dataclass(frozen=True, slots=True)
+class Remind(Request[None]):
+    """Set a timer that makes a note."""
+
+    name: str
+    after_s: float
+    every_s: float | None = None
+    late_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Request[None]):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a timer brings."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beats(Request[list[tuple[str, float]]]):
+    """The notes that timers made: their names, and when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timers(Request[list[str]]):
+    """The names of the timers that are set."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailNext(Request[None]):
+    """Let the next notes fail, as many as said, counted in a file: instances forget."""
+
+    path: str
+    times: int
+
+
+class Diary(DurableActor):
+    """Notes when its timers came."""
+
+    def __init__(self) -> None:
+        self.notes: list[tuple[str, float]] = []
+        self.fails = ""
+
+    def snapshot(self) -> Any:
+        return self.notes, self.fails
+
+    def restore(self, state: Any) -> None:
+        self.notes, self.fails = state
+
+    def seen(self, key: str | None) -> None:
+        """For tests that look at the keys."""
+
+    @receive
+    def remind(self, message: Remind, ctx: ActorContext) -> None:
+        beat = Beat(message.name)
+        ctx.durable.remind(
+            message.name, beat, after_s=message.after_s, every_s=message.every_s, late_s=message.late_s
+        )
+
+    @receive
+    def cancel(self, message: Cancel, ctx: ActorContext) -> None:
+        ctx.durable.cancel(message.name)
+
+    @receive
+    def beat(self, message: Beat, ctx: ActorContext) -> None:
+        self.notes.append((message.name, ctx.durable.writing.system.settings.now_s()))
+        self.seen(ctx.durable.key)
+        if self.fails and (left := int(Path(self.fails).read_text())):
+            Path(self.fails).write_text(str(left - 1))
+            raise ValueError("not this time")
+
+    @receive
+    def beats(self, message: Beats) -> list[tuple[str, float]]:
+        return list(self.notes)
+
+    @receive
+    def timers(self, message: Timers, ctx: ActorContext) -> list[str]:
+        return sorted(ctx.durable.timers)
+
+    @receive
+    def fail_next(self, message: FailNext) -> None:
+        Path(message.path).write_text(str(message.times))
+        self.fails = message.path
+
+    @receive
+    async def hold(self, message: Pass) -> None:
+        await asyncio.sleep(60)
+
+    @receive
+    def pid(self, message: Pid) -> int:
+        return os.getpid()
