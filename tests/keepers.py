@@ -191,3 +191,72 @@ class Diary(DurableActor):
     @receive
     def pid(self, message: Pid) -> int:
         return os.getpid()
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Request[int]):
+    """Have an item brought to the depot; ordered again under its number, it is brought once. The number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a shop delivers to its depot."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered(Request[list[int]]):
+    """The numbers so far, in order."""
+
+
+class Shop(DurableActor):
+    """Delivers items to a depot: the producer."""
+
+    def __init__(self, depot: str) -> None:
+        self.depot = depot
+        self.numbers: list[int] = []
+
+    def snapshot(self) -> Any:
+        return self.numbers
+
+    def restore(self, state: Any) -> None:
+        self.numbers = state
+
+    @receive
+    def order(self, message: Order, ctx: ActorContext) -> int:
+        if message.number not in self.numbers:
+            self.numbers.append(message.number)
+            ctx.durable.deliver(ctx.find(self.depot), Item(message.number))
+        return message.number
+
+    @receive
+    def ordered(self, message: Ordered) -> list[int]:
+        return list(self.numbers)
+
+
+class Depot(DurableActor):
+    """Takes items in: the consumer."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def snapshot(self) -> Any:
+        return self.numbers
+
+    def restore(self, state: Any) -> None:
+        self.numbers = state
+
+    @receive
+    def item(self, message: Item, ctx: ActorContext) -> None:
+        self.numbers.append(message.number)
+        self.effect(message, ctx.durable.key)
+
+    @receive
+    def ordered(self, message: Ordered) -> list[int]:
+        return list(self.numbers)
+
+    def effect(self, message: Item, key: str | None) -> None:
+        """For tests that look at what is done beyond the state."""
