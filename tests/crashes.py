@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from scanflow_actors.actors import Actor, ActorRef, Signal
+    from scanflow_actors.actors.places import Place
 
 RESTART_S = 0.1
 
@@ -46,10 +47,11 @@ class Life:
     def __init__(self, world: World, process: Process) -> None:
         self.world = world
         self.process = process
+        self.host = process.name
         self.is_alive = True
         plan, number = process.dies_at, len(process.lives)
         self._left = plan[number] if number < len(plan) else None
-        self.system = ActorSystem(settings=world.settings, router=self)
+        self.system = ActorSystem(settings=world.settings, elsewhere=self)
         self.system.store = FragileStore(self, world.settings.store)
         process.lives.append(self)
 
@@ -66,7 +68,7 @@ class Life:
                 return self.process.stays
         return True
 
-    # ------------------------------------------------------------------ Router
+    # ------------------------------------------------------------------ Elsewhere
 
     def forward(self, path: str, envelope: Envelope) -> bool:
         if path == f"/{self.process.name}":
@@ -83,6 +85,9 @@ class Life:
         raise NotImplementedError
 
     def notify(self, watcher: ActorRef, signal: Signal) -> None:
+        raise NotImplementedError
+
+    def share(self, place: Place) -> None:
         raise NotImplementedError
 
 

@@ -3,6 +3,7 @@
 from scanflow_actors.actors.actor import Actor, receive
 from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.actors.dead_letters import DeadLetter, DeadLetters, DeadReason
+from scanflow_actors.actors.durable import DurableActor, Saves
 from scanflow_actors.actors.events import (
     ActorFailed,
     ActorRestarted,
@@ -12,7 +13,6 @@ from scanflow_actors.actors.events import (
     HostLost,
 )
 from scanflow_actors.actors.forward import Forward
-from scanflow_actors.actors.durable import DurableActor, Saves
 from scanflow_actors.actors.group import Scope
 from scanflow_actors.actors.mailbox import MailboxSpec, Overflow
 from scanflow_actors.actors.message import ChildFailed, Event, Request, Signal, StopReason, Terminated
@@ -55,6 +55,7 @@ __all__ = [
     "DeadLetter",
     "DeadLetters",
     "DeadReason",
+    "DurableActor",
     "Durations",
     "Event",
     "EventStream",
@@ -64,7 +65,6 @@ __all__ = [
     "LeastLoaded",
     "LinkStatistics",
     "Listing",
-    "DurableActor",
     "MailboxSpec",
     "Member",
     "Meter",

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.cell import Cell
-    from scanflow_actors.actors.events import EventStream
     from scanflow_actors.actors.durable.keeper import Keeper
+    from scanflow_actors.actors.events import EventStream
     from scanflow_actors.actors.mailbox import MailboxSpec
     from scanflow_actors.actors.observing.meters import Meters
     from scanflow_actors.actors.receptionist import Receptionist

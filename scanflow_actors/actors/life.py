@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from scanflow_actors.actors.actor import Actor
 from scanflow_actors.actors.context import ActorContext
 from scanflow_actors.actors.dead_letters import DeadReason
-from scanflow_actors.actors.events import ActorFailed, ActorRestarted, ActorStarted, ActorStopped
 from scanflow_actors.actors.durable.actor import DurableActor, revive
+from scanflow_actors.actors.events import ActorFailed, ActorRestarted, ActorStarted, ActorStopped
 from scanflow_actors.actors.invoke import failure, turn_away
 from scanflow_actors.actors.message import ChildFailed, Signal, StopReason, Terminated
 from scanflow_actors.actors.observing.counts import RestartReason

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from scanflow_actors.actors.cell import Cell
 from scanflow_actors.actors.dead_letters import DeadLetters, DeadReason
 from scanflow_actors.actors.deadlines import Deadlines
-from scanflow_actors.actors.events import EventStream
 from scanflow_actors.actors.durable.store import StateStore
+from scanflow_actors.actors.events import EventStream
 from scanflow_actors.actors.freeze import PLANS
 from scanflow_actors.actors.mailbox import MailboxSpec
 from scanflow_actors.actors.message import Envelope, Event, Signal, StopReason, Terminated

@@ -20,6 +20,7 @@ WALL_CLOCK_ALLOWED = {
     "demos/mnist/command.py": "stamps the record that it writes",
     "infrastructure/actor.py": "stamps facts, unless it is given the team's clock",
     "infrastructure/ledger.py": "stamps records",
+    "settings.py": "names the clock of timers that outlive the process; another may be given",
 }
 SLEEPS = {("time", "sleep")}
 WALL_CLOCK = {

@@ -128,7 +128,7 @@ DEATHS = st.lists(st.integers(min_value=0, max_value=12), max_size=4)
 """For each of the first lives, how many steps it takes."""
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shop=DEATHS, depot=DEATHS, stays=st.booleans())
 async def test_nothing_is_lost_or_doubled_whatever_dies(
     folder: Path, shop: list[int], depot: list[int], stays: bool
