@@ -74,7 +74,11 @@ class RaySettings:
     """Blank processes kept warm. A new process takes a second to start, a warm one some milliseconds."""
 
     streams: bool = True
-    """Whether hosts of one machine talk over sockets of their own, ten times faster than over Ray's calls."""
+    """Whether hosts talk over sockets of their own, ten times faster than over Ray's calls."""
+
+    stream_ports: tuple[int, int] | None = (0, 0)
+    """First and last TCP port of the sockets between machines, for network policies; 0 leaves it to the
+    system, None leaves the frames between machines to Ray."""
 
     link_window: int = 4
     """Frames on their way to one peer. More gave no throughput in our measurements, only memory."""

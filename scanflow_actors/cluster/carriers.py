@@ -9,18 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 from ray.exceptions import ActorDiedError
 
+from scanflow_actors.cluster.connection import NO_FRAME
 from scanflow_actors.cluster.directory import CONTROLLER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from scanflow_actors.cluster.inbox import Inbox
     from scanflow_actors.cluster.node import Node
 
 _log = logging.getLogger(__name__)
 
 RETRY_S = 0.05
 """Seconds until a frame whose call failed is sent again; Ray itself has tried for longer before."""
+
+ACKNOWLEDGE_S = 0.05
+"""Seconds that the acknowledgement of a frame which rode home waits for a frame to ride on."""
+
+TURNS = 4
+"""Of the event loop, that a call waits for frames to take home: an actor that answers at once needs three."""
+
+PATIENCE_S = 0.1
+"""Seconds that it waits at most: a loop that is held up for so long has nothing ready."""
+
+Answered = tuple[int, list[tuple[int, bytes]]]
+"""What `deliver` returns: the number that is expected next, and frames for the caller."""
 
 
 def post(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: Any) -> None:
@@ -33,14 +47,20 @@ def post(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args
 
 
 class RayCarrier:
-    """Frames as Ray calls to the other host's `deliver`."""
+    """Frames as Ray calls to the other host's `deliver`, or in the answer to one of its calls."""
 
-    def __init__(self, node: Node, host: str, handle: Any) -> None:
+    def __init__(self, node: Node, inbox: Inbox, host: str, handle: Any) -> None:
         self._node = node
+        self._inbox = inbox
         self._host = host
         self._handle = handle
         self._loop = asyncio.get_running_loop()
         self._is_open = True
+        self._rides: dict[int, bytes] = {}
+        self._fresh: list[int] = []
+        self._heard = 0
+        self._is_waited_for = False
+        self._changed = threading.Condition()
 
     def close(self) -> None:
         """Send nothing any more."""
@@ -50,19 +70,69 @@ class RayCarrier:
         """Send a frame, again and again until it has arrived or the host has died."""
         if not self._is_open:
             return
-        call: Any = self._handle.deliver.remote(self._node.host, number, frame)
+        with self._changed:
+            if self._is_waited_for and number != NO_FRAME:
+                self._rides[number] = frame
+                self._fresh.append(number)
+                self._changed.notify()
+                return
+        expected = self._inbox.tell(self._host)
+        call: Any = self._handle.deliver.remote(self._node.host, number, frame, expected)
         call.future().add_done_callback(
             lambda outcome: post(self._loop, self._answered, number, frame, outcome)
         )
 
-    def _answered(self, number: int, frame: bytes, outcome: Future[int]) -> None:
+    def begin(self, acknowledged: int) -> None:
+        """Let frames ride home on a call of the other host that has come in. On a thread of Ray.
+
+        Args:
+            acknowledged: The number that the other host expects next.
+        """
+        with self._changed:
+            self._is_waited_for = True
+            if acknowledged > self._heard:
+                self._heard = acknowledged
+                self._rides = {number: ride for number, ride in self._rides.items() if number >= acknowledged}
+                post(self._loop, self._node.links.acknowledged, self._host, acknowledged)
+
+    def end(self, *, again: bool) -> list[tuple[int, bytes]]:
+        """Take along what is ready within some turns of the loop. On a thread of Ray.
+
+        Args:
+            again: Whether an answer may have been lost: then what rode on that one is given again.
+        """
+        post(self._loop, self._settle, TURNS)
+        with self._changed:
+            self._changed.wait_for(lambda: self._fresh or not self._is_waited_for, timeout=PATIENCE_S)
+            self._is_waited_for = False
+            fresh, self._fresh = self._fresh, []
+            return [(number, ride) for number, ride in self._rides.items() if again or number in fresh]
+
+    def _settle(self, turns: int) -> None:
+        if turns:
+            self._loop.call_soon(self._settle, turns - 1)
+            return
+        with self._changed:
+            self._is_waited_for = False
+            self._changed.notify()
+
+    def _answered(self, number: int, frame: bytes, outcome: Future[Answered]) -> None:
         error = outcome.exception()
         if error is None:
-            self._node.links.acknowledged(self._host, outcome.result())
+            expected, rides = outcome.result()
+            self._node.links.acknowledged(self._host, expected)
+            for ride in rides:
+                self._inbox.take_here(self._host, *ride)
+            if rides:
+                self._loop.call_later(ACKNOWLEDGE_S, self._acknowledge)
         elif not isinstance(error, ActorDiedError):  # lost on the way: the receiver drops repetitions
             _log.warning("frame %d to %s is sent again: %s", number, self._host, error)
             self._node.links.retransmits += 1
             self._loop.call_later(RETRY_S, self.send, number, frame)
+
+    def _acknowledge(self) -> None:
+        if self._inbox.owed(self._host):
+            self.send(NO_FRAME, b"")
 
 
 class Outbox:

@@ -7,10 +7,11 @@ import logging
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+import ray
 
 from scanflow_actors.actors.actor import routes_of
 from scanflow_actors.actors.events import HostLost
@@ -24,9 +25,9 @@ from scanflow_actors.cluster.inbox import Inbox
 from scanflow_actors.cluster.node import Node
 from scanflow_actors.cluster.observing import shut_down
 from scanflow_actors.cluster.placement import Dedicated, Local, Placement, Pooled
-from scanflow_actors.cluster.stream import StreamServer
-from scanflow_actors.cluster.switch import Streams, Switch
-from scanflow_actors.cluster.wire import Ended, Gone, HostDown, HostUp, News, Settled
+from scanflow_actors.cluster.stream import NOWHERE, Address, StreamClient, StreamServer
+from scanflow_actors.cluster.switch import Streams, Switch, node_ip
+from scanflow_actors.cluster.wire import Ended, Gone, HostDown, HostUp, News, Peer, Settled
 from scanflow_actors.errors import (
     ActorError,
     ActorNotFoundError,
@@ -70,33 +71,47 @@ class Controller:
 
     def __init__(self, uid: str, settings: Settings) -> None:
         self.residents: dict[str, Resident] = {}
-        self._streams = self._make_streams() if settings.ray.streams else None
+        self._streams: Streams | None = None
         self.node = Node(uid, CONTROLLER, settings, self._connect)
         self.node.on_ended = self._on_ended
         loop, window = self.node.system.loop, settings.ray.link_window
         self._inbox = Inbox(loop, self.node.receive, window=window)
-        self.hosts = Hosts(uid, settings, self, inbox=self._inbox, streams=self._streams)
+        self.hosts = Hosts(uid, settings, self, inbox=self._inbox)
         self._server: StreamServer | None = None
         self._settings = settings
         self._pools: dict[str, asyncio.Task[Host]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
-    def _make_streams(self) -> Streams:
-        folder = tempfile.mkdtemp(prefix="scanflow-")  # only this user may enter it
-        return Streams(folder=folder, secret=os.urandom(32))
+    def _connect(self, node: Node, host: str, peer: Peer | None) -> Switch:
+        handle, address = (None, NOWHERE) if peer is None else (peer.handle, peer.address)
+        slow = RayCarrier(node, self._inbox, host, handle)
+        return Switch(node.links, self._inbox, host, slow, self._client(host, address))
 
-    def _connect(self, node: Node, host: str, handle: Any) -> Switch:
-        slow = RayCarrier(node, host, handle)
-        return Switch(node.links, host, slow, streams=self._streams, own=CONTROLLER)
+    def _client(self, host: str, address: Address) -> StreamClient | None:
+        streams = self._streams
+        way = None if streams is None else streams.way(address, node=streams.node)
+        if streams is None or way is None:
+            return None
+        return StreamClient(way, streams.secret, host=host, own=CONTROLLER)
 
     async def open(self) -> None:
         """Listen for the hosts, and start those that stand by."""
-        if self._streams is not None:
-            path, secret = self._streams.path(CONTROLLER), self._streams.secret
-            self._server = StreamServer(path, secret, self._inbox.take_here)
-            await self._server.open()
+        if self._settings.ray.streams:
+            await self._listen()
         self.hosts.refill()
+
+    async def _listen(self) -> None:
+        streams = Streams(
+            secret=os.urandom(32),
+            folder=tempfile.mkdtemp(prefix="scanflow-"),  # only this user may enter it
+            node=ray.get_runtime_context().get_node_id(),
+            ports=self._settings.ray.stream_ports,
+        )
+        links = self.node.links
+        self._server = StreamServer(CONTROLLER, streams.secret, self._inbox, links.acknowledged)
+        address = await streams.listen(self._server, node=streams.node, ip=node_ip())
+        self._streams = self.hosts.streams = replace(streams, controller=address)
 
     # ------------------------------------------------------------------ spawn and stop
 
@@ -265,7 +280,7 @@ class Controller:
 
     def on_host_up(self, host: Host) -> None:
         """Introduce a new host to the others, and the others to it."""
-        self._tell(HostUp(host.id, host.handle))
+        self._tell(HostUp(host.id, Peer(host.handle, host.address)))
         self.node.send(host.id, (self.node.directory.snapshot(), None))
 
     def on_host_down(self, host: Host, *, died: bool) -> None:

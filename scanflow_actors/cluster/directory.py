@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scanflow_actors.actors.places import Left, Places
 from scanflow_actors.cluster.wire import Gone, HostDown, HostUp, News, Settled, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from scanflow_actors.cluster.wire import Peer
 
 CONTROLLER = "host-0"
 """Id of the host that is the process which started the system."""
@@ -33,8 +35,8 @@ class Directory:
 
     def __init__(self, places: Places | None = None) -> None:
         self.places = places or Places()
-        self.hosts: dict[str, Any] = {CONTROLLER: None}
-        """Handle of each living host."""
+        self.hosts: dict[str, Peer | None] = {CONTROLLER: None}
+        """How to reach each living host."""
         self.homes: dict[str, str | None] = {}
         """Host of each top-level actor; None while its host is being replaced."""
         self._newest = 0
@@ -49,7 +51,7 @@ class Directory:
             self._take(news.hosts, news.homes)
             self.places.replace(news.places)
         elif isinstance(news, HostUp):
-            self.hosts[news.host] = news.handle
+            self.hosts[news.host] = news.peer
             self._newest = max(self._newest, _number(news.host))
         elif isinstance(news, HostDown):
             self.hosts.pop(news.host, None)
@@ -66,7 +68,7 @@ class Directory:
         for address in addresses:
             self.places.apply(Left(address))
 
-    def _take(self, hosts: Mapping[str, Any], homes: Mapping[str, str | None]) -> None:
+    def _take(self, hosts: Mapping[str, Peer | None], homes: Mapping[str, str | None]) -> None:
         self.hosts = dict(hosts)
         self.homes = dict(homes)
         self._newest = max(_number(host) for host in hosts)

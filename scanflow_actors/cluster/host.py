@@ -10,21 +10,21 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 import ray
 
 from scanflow_actors.actors.message import StopReason
-from scanflow_actors.cluster.carriers import Outbox, RayCarrier
+from scanflow_actors.cluster.carriers import Answered, Outbox, RayCarrier
+from scanflow_actors.cluster.connection import NO_FRAME
 from scanflow_actors.cluster.directory import CONTROLLER
 from scanflow_actors.cluster.inbox import Inbox
 from scanflow_actors.cluster.node import Node
 from scanflow_actors.cluster.observing import node_statistics
-from scanflow_actors.cluster.stream import StreamServer
-from scanflow_actors.cluster.switch import Streams, Switch
-from scanflow_actors.cluster.wire import Command, Ended, Entry
+from scanflow_actors.cluster.stream import NOWHERE, Address, StreamClient, StreamServer
+from scanflow_actors.cluster.switch import Streams, Switch, node_ip
+from scanflow_actors.cluster.wire import Command, Ended, Entry, Peer
 from scanflow_actors.errors import ActorError, ActorNotFoundError
 
 if TYPE_CHECKING:
@@ -104,48 +104,70 @@ class HostProcess:
 
     def __init__(self, uid: str, host: str, settings: Settings, streams: Streams | None) -> None:
         self._settings = settings
-        here = streams is not None and Path(streams.folder).is_dir()
-        self._streams = streams if here else None  # on another machine, Ray carries the frames
+        self._streams = streams
+        self._place = ray.get_runtime_context().get_node_id()
+        self._address = NOWHERE
+        self._carriers: dict[str, RayCarrier] = {}
         self._ending = threading.Event()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="actors", daemon=True).start()
-        self._node, self._outbox = self._run(self._open(uid, host))
+        self._run(self._open(uid, host))
 
-    async def _open(self, uid: str, host: str) -> tuple[Node, Outbox]:
-        outboxes: list[Outbox] = []
-
-        def connect(node: Node, other: str, handle: Any) -> Switch:
-            slow: RayCarrier | Outbox = RayCarrier(node, other, handle)
-            if other == CONTROLLER:
-                slow = Outbox(node)
-                outboxes.append(slow)
-            return Switch(node.links, other, slow, streams=self._streams, own=host)
-
-        node = Node(uid, host, self._settings, connect)
+    async def _open(self, uid: str, host: str) -> None:
         window = self._settings.ray.link_window
-        self._inbox = Inbox(asyncio.get_running_loop(), node.receive, window=window)
-        self._commands = Commands(node)
-        await self._listen(host)
-        return node, outboxes[0]
-
-    async def _listen(self, host: str) -> None:
+        self._inbox = Inbox(asyncio.get_running_loop(), self._receive, window=window)
+        self._node = Node(uid, host, self._settings, self._connect)
+        self._commands = Commands(self._node)
         if self._streams is not None:
-            server = StreamServer(self._streams.path(host), self._streams.secret, self._inbox.take_here)
-            await server.open()
-            self._server = server
+            secret, acknowledged = self._streams.secret, self._node.links.acknowledged
+            self._server = StreamServer(host, secret, self._inbox, acknowledged)
+            self._address = await self._streams.listen(self._server, node=self._place, ip=node_ip())
+
+    def _receive(self, sender: str, frame: bytes) -> None:
+        self._node.receive(sender, frame)
+
+    def _connect(self, node: Node, other: str, peer: Peer | None) -> Switch:
+        slow: RayCarrier | Outbox
+        if peer is None:
+            slow = self._outbox = Outbox(node)
+        else:
+            slow = self._carriers[other] = RayCarrier(node, self._inbox, other, peer.handle)
+        return Switch(node.links, self._inbox, other, slow, self._client(node.host, other, peer))
+
+    def _client(self, own: str, other: str, peer: Peer | None) -> StreamClient | None:
+        streams = self._streams
+        if streams is None:
+            return None
+        way = streams.way(streams.controller if peer is None else peer.address, node=self._place)
+        return None if way is None else StreamClient(way, streams.secret, host=other, own=own)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     @ray.method(concurrency_group="frames")
-    def deliver(self, sender: str, number: int, frame: bytes) -> int:
-        """Take a frame of another host in, and say which number is expected next.
+    def deliver(self, sender: str, number: int, frame: bytes, acknowledged: int) -> Answered:
+        """Take a frame of another host in.
 
         While the loop is behind by more than a window, this waits: the senders wait with it.
+
+        Args:
+            sender: The other host.
+            number: Of the frame; `NO_FRAME` when this is only an acknowledgement.
+            frame: The packed entries.
+            acknowledged: The number that the other host expects next.
+
+        Returns:
+            The number that is expected next from it, and frames for it that were ready to go.
         """
-        expected = self._inbox.take(sender, number, frame)
-        self._inbox.wait_for_room()
-        return expected
+        carrier = self._carriers.get(sender)  # the controller has none: it comes to collect its frames
+        if carrier is not None:
+            carrier.begin(acknowledged)
+        again = number < self._inbox.expected(sender)
+        if number != NO_FRAME:
+            self._inbox.take(sender, number, frame)
+            self._inbox.wait_for_room()
+        rides = [] if carrier is None else carrier.end(again=again)
+        return self._inbox.tell(sender), rides
 
     @ray.method(concurrency_group="collect")
     def collect(self, expected: int) -> list[tuple[int, bytes]]:
@@ -153,9 +175,9 @@ class HostProcess:
         return self._outbox.collect(expected, self._settings.ray.poll_timeout_s)
 
     @ray.method(concurrency_group="pulse")
-    def hello(self) -> tuple[int, str]:
-        """Say that the process is up: its process id, and the node that it runs on."""
-        return os.getpid(), ray.get_runtime_context().get_node_id()
+    def hello(self) -> tuple[int, str, Address]:
+        """Say that the process is up: its process id, the node that it runs on, and where it listens."""
+        return os.getpid(), self._place, self._address
 
     @ray.method(concurrency_group="pulse")
     def beat(self) -> bool:

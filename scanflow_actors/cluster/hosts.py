@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from scanflow_actors.cluster.inbox import Inbox
+    from scanflow_actors.cluster.stream import Address
     from scanflow_actors.cluster.switch import Streams
     from scanflow_actors.settings import Settings
 
@@ -47,10 +48,10 @@ class Hosts:
         listener: HostListener,
         *,
         inbox: Inbox,
-        streams: Streams | None,
     ) -> None:
         self._inbox = inbox
-        self._streams = streams
+        self.streams: Streams | None = None
+        """What new hosts are told of the system's sockets; None does without."""
         self.living: dict[str, Host] = {}
         self._uid = uid
         self._settings = settings
@@ -84,12 +85,12 @@ class Hosts:
     async def _start(self, placement: Dedicated, path: str) -> Host:
         name = host_id(next(self._numbers))
         handle = RayHost.options(**placement.ray_options()).remote(
-            self._uid, name, self._settings, self._streams
+            self._uid, name, self._settings, self.streams
         )
         host = Host(id=name, handle=handle)
         try:
             async with asyncio.timeout(self._settings.ray.start_timeout_s):
-                host.pid, host.node = await _hello(handle)
+                host.pid, host.node, host.address = await _hello(handle)
         except (TimeoutError, RayError) as error:
             _kill(handle)
             there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
@@ -129,7 +130,7 @@ class Hosts:
         """Bring the host's frames in, for as long as it lives."""
         while host.id in self.living:
             try:
-                frames = await call(host.handle.collect.remote(self._inbox.expected(host.id)))
+                frames = await call(host.handle.collect.remote(self._inbox.tell(host.id)))
             except ActorDiedError:
                 return  # `_died` is called by its watch
             except RayActorError:  # the call was lost: what was not acknowledged is still there
@@ -154,11 +155,11 @@ class Hosts:
         await asyncio.gather(*(self.end(host) for host in tuple(self.living.values())))
 
 
-async def _hello(handle: HostHandle) -> tuple[int, str]:
-    """Wait until a host is up: its process id and its node. A call that is lost is made again."""
+async def _hello(handle: HostHandle) -> tuple[int, str, Address]:
+    """Wait until a host is up: its process id, node and address. A call that is lost is made again."""
     while True:
         try:
-            answer: tuple[int, str] = await call(handle.hello.remote())
+            answer: tuple[int, str, Address] = await call(handle.hello.remote())
         except ActorUnavailableError:
             await asyncio.sleep(RETRY_S)
         else:

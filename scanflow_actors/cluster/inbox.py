@@ -22,34 +22,55 @@ class Inbox:
         self._receive = receive
         self._window = window
         self._receivers: dict[str, LinkReceiver[bytes]] = {}
+        self._told: dict[str, int] = {}
+        """Which number each host knows to be expected next."""
         self._changed = threading.Condition(threading.RLock())
         self._backlog = 0
 
     def expected(self, sender: str) -> int:
         """The number of the frame that is expected next from a host."""
         with self._changed:
-            return self._receivers.setdefault(sender, LinkReceiver()).expected
+            return self._of(sender).expected
 
-    def take(self, sender: str, number: int, frame: bytes) -> int:
-        """Take a frame in, and say which number is expected next."""
+    def owed(self, sender: str) -> int:
+        """Frames of a host that have come, and that it does not know to have come."""
         with self._changed:
-            receiver = self._receivers.setdefault(sender, LinkReceiver())
-            for due in receiver.take(number, frame):
+            return self._of(sender).expected - self._told.get(sender, 0)
+
+    def tell(self, sender: str) -> int:
+        """The number that is expected next from a host, which is about to hear it."""
+        with self._changed:
+            expected = self._told[sender] = self._of(sender).expected
+            return expected
+
+    def take(self, sender: str, number: int, frame: bytes) -> None:
+        """Take a frame in, on any thread."""
+        with self._changed:
+            for due in self._due(sender, number, frame):
                 self._backlog += 1
                 self._loop.call_soon_threadsafe(self._hand_on, sender, due)
-            return receiver.expected
 
-    def take_here(self, sender: str, number: int, frame: bytes) -> int:
+    def take_here(self, sender: str, number: int, frame: bytes) -> None:
         """As `take`, on the event loop: what is due is handed on at once when nothing goes before it."""
         with self._changed:
-            receiver = self._receivers.setdefault(sender, LinkReceiver())
-            if self._backlog or number != receiver.expected:
-                return self.take(sender, number, frame)
-            dues = receiver.take(number, frame)
-            expected = receiver.expected
+            if self._backlog:
+                self.take(sender, number, frame)
+                return
+            dues = self._due(sender, number, frame)
         for due in dues:
             self._receive(sender, due)
-        return expected
+
+    def _of(self, sender: str) -> LinkReceiver[bytes]:
+        receiver = self._receivers.get(sender)
+        if receiver is None:
+            receiver = self._receivers[sender] = LinkReceiver()
+        return receiver
+
+    def _due(self, sender: str, number: int, frame: bytes) -> list[bytes]:
+        receiver = self._of(sender)
+        if number < receiver.expected:
+            self._told[sender] = number  # whoever repeats a frame has not heard that it came
+        return receiver.take(number, frame)
 
     def wait_for_room(self) -> None:
         """Wait while the loop is behind by more than a window; not on the loop itself."""
@@ -60,6 +81,7 @@ class Inbox:
         """Drop what is kept for a host that is gone."""
         with self._changed:
             self._receivers.pop(sender, None)
+            self._told.pop(sender, None)
 
     def _hand_on(self, sender: str, frame: bytes) -> None:
         try:

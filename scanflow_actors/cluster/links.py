@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from scanflow_actors.cluster.link import LinkSender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scanflow_actors.cluster.wire import Entry
+    from scanflow_actors.cluster.wire import Entry, Peer
     from scanflow_actors.settings import RaySettings
 
 
@@ -74,7 +74,7 @@ class Line:
 class Links:
     """One line for each host that was talked to."""
 
-    def __init__(self, settings: RaySettings, connect: Callable[[str, Any], Carrier]) -> None:
+    def __init__(self, settings: RaySettings, connect: Callable[[str, Peer | None], Carrier]) -> None:
         self._settings = settings
         self._connect = connect
         self.lines: dict[str, Line] = {}
@@ -85,9 +85,9 @@ class Links:
         self._frames = 0
         self._drained: asyncio.Event | None = None
 
-    def open(self, host: str, handle: Any) -> None:
+    def open(self, host: str, peer: Peer | None) -> None:
         """Hear of a new host; what was queued for it before leaves now."""
-        line = self.lines[host] = Line(self._settings, host, self._connect(host, handle))
+        line = self.lines[host] = Line(self._settings, host, self._connect(host, peer))
         for entry in self._early.pop(host, ()):
             line.push(entry)
 

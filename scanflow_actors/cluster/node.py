@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.places import Place
     from scanflow_actors.actors.ref import ActorRef
+    from scanflow_actors.cluster.wire import Peer
     from scanflow_actors.settings import Settings
 
 
@@ -54,13 +55,13 @@ class Node:
     """Routes between the actors of this process and those of the others. Lives on one event loop."""
 
     def __init__(
-        self, uid: str, host: str, settings: Settings, connect: Callable[[Node, str, Any], Carrier]
+        self, uid: str, host: str, settings: Settings, connect: Callable[[Node, str, Peer | None], Carrier]
     ) -> None:
         self.host = host
         self.system = ActorSystem(host, settings=settings.actors, uid=uid, elsewhere=self)
         self.directory = Directory(self.system.receptionist.places)
         self.sharing = Sharing(self)
-        self.links = Links(settings.ray, lambda other, handle: connect(self, other, handle))
+        self.links = Links(settings.ray, lambda other, peer: connect(self, other, peer))
         self.asks = Asks(self.send)
         self.watches = Watches()
         self.parking = Parking(settings.ray.parked_messages)
@@ -330,7 +331,7 @@ class Node:
             for name in news.homes:
                 self._settled(name)
         elif isinstance(news, HostUp):
-            self.links.open(news.host, news.handle)
+            self.links.open(news.host, news.peer)
         elif isinstance(news, HostDown):
             self._host_lost(news)
         elif isinstance(news, Settled):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
+from scanflow_actors.cluster.stream import NOWHERE, Address
+
 if TYPE_CHECKING:
     from scanflow_actors.settings import RaySettings
 
@@ -32,6 +34,7 @@ class Host:
     pid: int = 0
     node: str = ""
     """Ray's id of the machine that it runs on."""
+    address: Address = NOWHERE
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 

@@ -1,144 +1,219 @@
-"""Frames over a socket between two host processes: some ten times faster than Ray calls.
+"""Frames over sockets between two host processes: some ten times faster than Ray calls.
 
-A connection carries the frames of one link in one direction and the acknowledgements back. Both ends prove
-that they know the system's secret, which only its own processes have. It is there or not: the link's numbers
-make a change from one carrier to the other, at any time, exactly-once and in order.
+A connection carries the frames of one link in one direction; acknowledgements ride on frames of the other
+direction, and go back alone only when there is none. It is there or not: the link's numbers make a change
+from one carrier to the other, at any time, exactly-once and in order.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
-import os
-import struct
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from scanflow_actors.cluster.connection import NO_FRAME, Accepted, Dialled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
 
-_HEAD = struct.Struct("!QI")
-"""Of a frame: its number, and the bytes that follow."""
-_ACK = struct.Struct("!Q")
-_NONCE_BYTES = 32
-_NAME_BYTES = 32
-_PROOF_BYTES = hashlib.sha256().digest_size
-HANDSHAKE_S = 5.0
-"""Seconds that a stranger gets to prove that it is none."""
+ACKNOWLEDGE_S = 0.005
+"""Seconds that the acknowledgement of one frame waits for a frame to ride on; that of two does not wait."""
 
 
-def _proof(secret: bytes, role: bytes, nonce: bytes, name: bytes) -> bytes:
-    return hmac.digest(secret, role + nonce + name, "sha256")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a host listens."""
+
+    path: str = ""
+    """Of a socket on the controller's machine; empty elsewhere."""
+    ip: str = ""
+    """Empty where the host does not listen for other machines."""
+    port: int = 0
+
+
+NOWHERE = Address()
+"""Where a host is that does not listen."""
+
+
+class Taker(Protocol):
+    """Where frames come in."""
+
+    def take_here(self, sender: str, number: int, frame: bytes) -> None:
+        """Take a frame in, on the event loop."""
+
+    def owed(self, sender: str) -> int:
+        """Frames of a host that have come and were not acknowledged."""
+
+    def tell(self, sender: str) -> int:
+        """The number that is expected next from a host, which is about to hear it."""
 
 
 class StreamServer:
-    """Where the other hosts of this machine connect to."""
+    """Where the other hosts connect to."""
 
-    def __init__(self, path: str, secret: bytes, take: Callable[[str, int, bytes], int]) -> None:
-        """Name the place.
+    def __init__(
+        self, host: str, secret: bytes, taker: Taker, acknowledged: Callable[[str, int], object]
+    ) -> None:
+        """Take frames in.
 
         Args:
-            path: Of the socket, in a folder that only this user may enter.
+            host: Which host this is.
             secret: Shared by the processes of one system.
-            take: Takes a frame in, given its sender and number; returns the number expected next.
+            taker: Takes the frames.
+            acknowledged: Told which number a host expects next.
         """
-        self.path = path
+        self.host = host
         self._secret = secret
-        self._take = take
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._taker = taker
+        self._acknowledged = acknowledged
+        self._servers: list[asyncio.Server] = []
+        self._accepted: set[_Incoming] = set()
 
-    async def open(self) -> None:
-        """Listen."""
-        self._server = await asyncio.start_unix_server(self._accept, self.path)
+    async def open_path(self, path: str) -> None:
+        """Listen on a socket in a folder that only this user may enter."""
+        loop = asyncio.get_running_loop()
+        self._servers.append(await loop.create_unix_server(self._accept, path))
+
+    async def open_port(self, ip: str, ports: tuple[int, int]) -> int:
+        """Listen for other machines.
+
+        Args:
+            ip: Of this machine.
+            ports: The first and the last to try; 0 leaves it to the system.
+
+        Returns:
+            The port.
+
+        Raises:
+            OSError: All of them are taken.
+        """
+        loop = asyncio.get_running_loop()
+        for port in range(ports[0], ports[1] + 1):
+            try:
+                server = await loop.create_server(self._accept, ip, port)
+            except OSError as error:
+                _log.debug("port %d: %s", port, error)
+            else:
+                self._servers.append(server)
+                taken: int = server.sockets[0].getsockname()[1]
+                return taken
+        raise OSError(f"no port of {ports[0]} to {ports[1]} is free on {ip}")
 
     async def close(self) -> None:
         """Listen no more, and end all connections."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for server in self._servers:
+            server.close()
+        for incoming in tuple(self._accepted):
+            incoming.transport.abort()
+            await incoming.closed
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer), name="stream in")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _accept(self) -> _Incoming:
+        incoming = _Incoming(self._secret, self.host, self._taker, self._acknowledged)
+        self._accepted.add(incoming)
+        incoming.closed.add_done_callback(lambda _: self._accepted.discard(incoming))
+        return incoming
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(HANDSHAKE_S):
-                sender = await self._greet(reader, writer)
-            while sender is not None:
-                number, size = _HEAD.unpack(await reader.readexactly(_HEAD.size))
-                frame = await reader.readexactly(size)
-                writer.write(_ACK.pack(self._take(sender, number, frame)))
-        except (OSError, EOFError, TimeoutError) as error:
-            _log.debug("a stream ended: %s", error)
-        finally:
-            writer.close()
 
-    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
-        nonce = os.urandom(_NONCE_BYTES)
-        writer.write(nonce)
-        name = await reader.readexactly(_NAME_BYTES)
-        theirs = await reader.readexactly(_NONCE_BYTES)
-        proof = await reader.readexactly(_PROOF_BYTES)
-        if not hmac.compare_digest(proof, _proof(self._secret, b"client", nonce, name)):
-            _log.warning("somebody connected to %s without knowing the system's secret", self.path)
-            return None
-        writer.write(_proof(self._secret, b"server", theirs, name))
-        return name.rstrip(b"\0").decode()
+class _Incoming(Accepted):
+    """A connection that brings frames."""
+
+    def __init__(
+        self, secret: bytes, host: str, taker: Taker, acknowledged: Callable[[str, int], object]
+    ) -> None:
+        super().__init__(secret, host, self._take)
+        self._taker = taker
+        self._acknowledged = acknowledged
+        self._later: asyncio.TimerHandle | None = None
+
+    def _take(self, number: int, expected: int, frame: bytes) -> None:
+        self._acknowledged(self.peer, expected)
+        self._taker.take_here(self.peer, number, frame)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come, and see to it that it is acknowledged."""
+        super().data_received(data)
+        owed = self._taker.owed(self.peer) if self.is_ready else 0
+        if owed > 1:
+            self._acknowledge()
+        elif owed and self._later is None:
+            self._later = asyncio.get_running_loop().call_later(ACKNOWLEDGE_S, self._acknowledge)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Acknowledge nothing any more."""
+        super().connection_lost(error)
+        self._forget_later()
+
+    def refuse(self) -> None:
+        """Say so: it may be an attack, or two systems that share an address."""
+        _log.warning("somebody connected to %s without knowing the system's secret", self.server)
+        super().refuse()
+
+    def _acknowledge(self) -> None:
+        self._forget_later()
+        if self._taker.owed(self.peer):
+            self.write(NO_FRAME, self._taker.tell(self.peer))
+
+    def _forget_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
 
 class StreamClient:
-    """One end of a connection to another host: sends frames, hears acknowledgements."""
+    """The connection to another host: sends frames, hears acknowledgements."""
 
-    def __init__(self, path: str, secret: bytes, host: str) -> None:
-        self._path = path
+    def __init__(self, address: Address, secret: bytes, *, host: str, own: str) -> None:
+        """Say where.
+
+        Args:
+            address: Of the other host.
+            secret: Shared by the processes of one system.
+            host: Which host that is.
+            own: Which host this is.
+        """
+        self._address = address
         self._secret = secret
-        self._name = host.encode().ljust(_NAME_BYTES, b"\0")
-        self._writer: asyncio.StreamWriter | None = None
+        self._host = host
+        self._own = own
+        self._connection: Dialled | None = None
 
-    def send(self, number: int, frame: bytes) -> bool:
-        """Send a frame; False when there is no connection."""
-        writer = self._writer
-        if writer is None or writer.is_closing():
-            return False
-        writer.write(_HEAD.pack(number, len(frame)) + frame)
-        return True
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection to send on."""
+        return self._connection is not None and not self._connection.transport.is_closing()
 
-    async def run(self, on_open: Callable[[], None], on_ack: Callable[[int], None]) -> None:
+    def send(self, number: int, expected: int, frame: bytes) -> None:
+        """Send a frame and an acknowledgement; what was not acknowledged when it breaks may be lost."""
+        if self._connection is not None:
+            self._connection.write(number, expected, frame)
+
+    async def run(self, on_ack: Callable[[int], None]) -> None:
         """Connect, and hear acknowledgements until the connection ends.
 
         Args:
-            on_open: Called once frames can be sent.
             on_ack: Called with the number that the other host expects next.
 
         Raises:
-            OSError: There was no connection, it ended, or the other end does not know the secret.
-            EOFError: It ended in the middle of something.
+            OSError: There was no connection, or the other end is not who it should be.
         """
-        reader, writer = await asyncio.open_unix_connection(self._path)
+        connection = await self._dial(on_ack)
         try:
-            async with asyncio.timeout(HANDSHAKE_S):
-                await self._introduce(reader, writer)
-            self._writer = writer
-            on_open()
-            while True:
-                (expected,) = _ACK.unpack(await reader.readexactly(_ACK.size))
-                on_ack(expected)
+            if not await connection.opened:
+                raise ConnectionRefusedError(f"{self._address} is not {self._host} of this system")
+            self._connection = connection
+            await connection.closed
         finally:
-            self._writer = None
-            writer.close()
+            self._connection = None
+            connection.transport.abort()
 
-    async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        theirs = await reader.readexactly(_NONCE_BYTES)
-        nonce = os.urandom(_NONCE_BYTES)
-        writer.write(self._name + nonce + _proof(self._secret, b"client", theirs, self._name))
-        proof = await reader.readexactly(_PROOF_BYTES)
-        if not hmac.compare_digest(proof, _proof(self._secret, b"server", nonce, self._name)):
-            raise ConnectionRefusedError(f"{self._path} does not know the system's secret")
+    async def _dial(self, on_ack: Callable[[int], None]) -> Dialled:
+        def dialled() -> Dialled:
+            return Dialled(self._secret, self._host, self._own, lambda _, expected, __: on_ack(expected))
+
+        loop, address = asyncio.get_running_loop(), self._address
+        if address.path:
+            return (await loop.create_unix_connection(dialled, address.path))[1]
+        return (await loop.create_connection(dialled, address.ip, address.port))[1]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.message import Chain, StopReason
     from scanflow_actors.actors.places import Joined
     from scanflow_actors.actors.ref import ActorRef
+    from scanflow_actors.cluster.stream import Address
 
 Letter = tuple[str, int, "float | None", "Chain", bool]
 """Label of a message that somebody waits for: the path of its actor; the number under which the sending host
@@ -91,20 +92,29 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """How to reach a host."""
+
+    handle: Any
+    """Of the Ray actor that it is."""
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """From the controller, first of all: everything there is to know."""
 
-    hosts: Mapping[str, Any]
+    hosts: Mapping[str, Peer | None]
     homes: Mapping[str, str | None]
     places: tuple[Joined, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class HostUp:
-    """From the controller: a new host, and the handle to reach it by."""
+    """From the controller: a new host, and how to reach it."""
 
     host: str
-    handle: Any
+    peer: Peer | None
 
 
 @dataclass(frozen=True, slots=True)

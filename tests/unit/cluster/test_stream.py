@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scanflow_actors.cluster.frames import unpack
+from scanflow_actors.cluster.frames import pack, unpack
 from scanflow_actors.cluster.inbox import Inbox
 from scanflow_actors.cluster.links import Links
-from scanflow_actors.cluster.stream import StreamClient, StreamServer
-from scanflow_actors.cluster.switch import Streams, Switch
+from scanflow_actors.cluster.stream import Address, StreamClient, StreamServer
+from scanflow_actors.cluster.switch import Switch
 from scanflow_actors.cluster.wire import Where
 from scanflow_actors.settings import RaySettings
 
@@ -39,9 +39,9 @@ class SlowDouble:
         self.links = None
 
     def _arrive(self, number: int, frame: bytes) -> None:
-        expected = self.inbox.take_here(self.sender, number, frame)
+        self.inbox.take_here(self.sender, number, frame)
         if self.links is not None:
-            self.links.acknowledged("host-1", expected)
+            self.links.acknowledged("host-1", self.inbox.tell(self.sender))
 
 
 class Here:
@@ -51,11 +51,25 @@ class Here:
         self.arrived: list[str] = []
         self.changed = asyncio.Event()
         self.inbox = Inbox(asyncio.get_running_loop(), self._receive, window=4)
-        self.streams = Streams(folder=str(folder), secret=SECRET)
-        self.server = StreamServer(self.streams.path("host-1"), SECRET, self.inbox.take_here)
+        self.back = Inbox(asyncio.get_running_loop(), lambda *_: None, window=4)
+        self.heard: list[int] = []
+        self.server = StreamServer(
+            "host-1", SECRET, self.inbox, lambda _, expected: self.heard.append(expected)
+        )
+        self.address = Address(path=str(folder / "host-1.sock"))
         self.slow = SlowDouble(self.inbox, "host-0")
         self.links = Links(RaySettings(), self._connect)
         self.slow.links = self.links
+
+    async def listen(self, *, on_tcp: bool = False) -> None:
+        if on_tcp:
+            port = await self.server.open_port("127.0.0.1", (0, 0))
+            self.address = Address(ip="127.0.0.1", port=port)
+        else:
+            await self.server.open_path(self.address.path)
+
+    def client(self, secret: bytes = SECRET, host: str = "host-1") -> StreamClient:
+        return StreamClient(self.address, secret, host=host, own="host-0")
 
     def _receive(self, sender: str, frame: bytes) -> None:
         assert sender == "host-0"
@@ -66,7 +80,7 @@ class Here:
 
     def _connect(self, host: str, handle: object) -> Switch:
         del handle
-        return Switch(self.links, host, self.slow, streams=self.streams, own="host-0")
+        return Switch(self.links, self.back, host, self.slow, self.client())
 
     async def until(self, count: int) -> list[str]:
         async with asyncio.timeout(30):
@@ -80,9 +94,10 @@ class Here:
         await self.server.close()
 
 
-async def test_frames_arrive_over_the_stream_and_are_acknowledged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("on_tcp", [False, True])
+async def test_frames_arrive_over_the_stream_and_are_acknowledged(tmp_path: Path, on_tcp: bool) -> None:
     here = Here(tmp_path)
-    await here.server.open()
+    await here.listen(on_tcp=on_tcp)
     here.links.open("host-1", None)
     for number in range(100):
         here.links.push("host-1", (Where(str(number)), None))
@@ -93,9 +108,25 @@ async def test_frames_arrive_over_the_stream_and_are_acknowledged(tmp_path: Path
     await here.close()
 
 
-async def test_a_stream_that_breaks_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+async def test_an_acknowledgement_rides_on_a_frame_of_the_other_direction(tmp_path: Path) -> None:
     here = Here(tmp_path)
-    await here.server.open()
+    await here.listen()
+    here.links.open("host-1", None)
+    here.links.push("host-1", (Where("first"), None))
+    await here.until(1)
+    here.back.take_here("host-1", 0, b"")  # a frame has come back
+    assert here.back.owed("host-1") == 1
+    while here.heard[-1:] != [1]:
+        here.links.push("host-1", (Where("next"), None))
+        await asyncio.sleep(0.001)
+    assert here.back.owed("host-1") == 0
+    await here.close()
+
+
+@pytest.mark.parametrize("on_tcp", [False, True])
+async def test_a_stream_that_breaks_loses_nothing_and_doubles_nothing(tmp_path: Path, on_tcp: bool) -> None:
+    here = Here(tmp_path)
+    await here.listen(on_tcp=on_tcp)
     here.links.open("host-1", None)
     here.links.push("host-1", (Where("first"), None))
     await here.until(1)
@@ -124,37 +155,79 @@ async def test_somebody_who_does_not_know_the_secret_is_turned_away(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     here = Here(tmp_path)
-    await here.server.open()
-    stranger = StreamClient(here.server.path, b"a guess", "host-0")
-    with pytest.raises((EOFError, OSError)):
-        await stranger.run(lambda: None, lambda _: None)
-    assert not stranger.send(0, b"forged")
+    await here.listen()
+    stranger = here.client(secret=b"a guess")
+    with pytest.raises(OSError, match="is not host-1 of this system"):
+        await stranger.run(lambda _: None)
+    assert not stranger.is_open
     assert "without knowing the system's secret" in caplog.text
     assert here.arrived == []
     await here.close()
 
 
 async def test_a_server_that_does_not_know_the_secret_gets_nothing(tmp_path: Path) -> None:
-    false = StreamServer(str(tmp_path / "host-1.sock"), b"a guess", lambda *_: 0)
-    await false.open()
-    client = StreamClient(false.path, SECRET, "host-0")
-    with pytest.raises((EOFError, OSError)):
-        await client.run(lambda: None, lambda _: None)
+    here = Here(tmp_path)
+    false = StreamServer("host-1", b"a guess", here.inbox, lambda *_: None)
+    await false.open_path(here.address.path)
+    with pytest.raises(OSError, match="is not host-1 of this system"):
+        await here.client().run(lambda _: None)
+    assert here.arrived == []
     await false.close()
+
+
+async def test_a_host_that_listens_where_another_did_is_not_taken_for_it(tmp_path: Path) -> None:
+    here = Here(tmp_path)
+    await here.listen(on_tcp=True)
+    with pytest.raises(OSError, match="is not host-7 of this system"):
+        await here.client(host="host-7").run(lambda _: None)
+    await here.close()
+
+
+async def test_a_port_of_the_range_is_taken_and_an_empty_range_is_an_error(tmp_path: Path) -> None:
+    here = Here(tmp_path)
+    port = await here.server.open_port("127.0.0.1", (0, 0))
+    with pytest.raises(OSError, match=f"no port of {port} to {port} is free"):
+        await here.server.open_port("127.0.0.1", (port, port))
+    await here.close()
+
+
+async def test_frames_that_come_in_pieces_or_together_are_taken_apart(tmp_path: Path) -> None:
+    here = Here(tmp_path)
+    await here.listen()
+    client = here.client()
+    running = asyncio.ensure_future(client.run(lambda _: None))
+    while not client.is_open:  # noqa: ASYNC110 - a handshake has no event
+        await asyncio.sleep(0)
+    frames = [pack([(Where("a" * size), None)]) for size in (0, 1, 300_000, 2)]
+    for number, frame in enumerate(frames):
+        client.send(number, 0, frame)
+    assert [len(name) for name in await here.until(4)] == [0, 1, 300_000, 2]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await here.close()
 
 
 async def test_frames_of_threads_and_of_the_loop_stay_in_order() -> None:
     got: list[bytes] = []
     inbox = Inbox(asyncio.get_running_loop(), lambda _, frame: got.append(frame), window=2)
-    thread = threading.Thread(target=lambda: [inbox.take("a", number, b"%d" % number) for number in range(3)])
+
+    def take() -> None:
+        for number in range(3):
+            inbox.take("a", number, b"%d" % number)
+
+    thread = threading.Thread(target=take)
     thread.start()
     thread.join()
-    assert inbox.take_here("a", 3, b"3") == 4  # not before the three that wait for the loop
+    inbox.take_here("a", 3, b"3")  # not before the three that wait for the loop
+    assert inbox.expected("a") == inbox.owed("a") == 4
     assert got == []
     await asyncio.sleep(0)
     assert got == [b"0", b"1", b"2", b"3"]
-    assert inbox.take_here("a", 4, b"4") == 5
-    assert inbox.expected("a") == 5
+    inbox.take_here("a", 4, b"4")
+    assert inbox.tell("a") == 5
+    assert inbox.owed("a") == 0
+    inbox.take_here("a", 4, b"4")  # its sender has not heard that it came
+    assert inbox.owed("a") == 1
     inbox.wait_for_room()
     inbox.forget("a")
     assert inbox.expected("a") == 0
