@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from scanflow_actors.actors.message import Envelope, Signal
@@ -15,6 +15,9 @@ class Elsewhere(Protocol):
 
     host: str
     """The name of this process among them; events are passed on to it."""
+
+    def tell(self, path: str, message: Any) -> bool:
+        """Bring a message that nobody waits for to an actor elsewhere; False when it takes more than that."""
 
     def forward(self, path: str, envelope: Envelope) -> bool:
         """Bring a message to an actor elsewhere; False when none has this path."""

@@ -51,7 +51,7 @@ class ActorRef:
         cell = system.cells.get(self.path)
         if cell is not None:
             cell.tell(message)
-        else:
+        elif system.elsewhere is None or not system.elsewhere.tell(self.path, message):
             system.deliver(self.path, Envelope(message))
 
     async def send(self, message: Any, *, timeout_s: float | None = None) -> None:

@@ -6,15 +6,55 @@ Their own ``__getstate__`` and ``__setstate__`` look up the fields anew for each
 from __future__ import annotations
 
 import copyreg
+from collections import deque
 from dataclasses import fields, is_dataclass
 from inspect import ismemberdescriptor
+from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Reducer = Callable[[Any], Any]
+
+FEW = 8
+"""Instances that are not worth a table."""
+
+
+class Columns:
+    """Many instances of one class, as one list for each field: what a busy link carries most."""
+
+    __slots__ = ("columns", "count", "kind")
+
+    def __init__(self, kind: type, count: int, columns: list[list[Any]]) -> None:
+        self.kind = kind
+        self.count = count
+        self.columns = columns
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Columns, (self.kind, self.count, self.columns)
+
+    def instances(self) -> list[Any]:
+        """Make the instances again."""
+        found: list[Any] = list(map(object.__new__, repeat(self.kind, self.count)))
+        for fill, column in zip(_slots(self.kind), self.columns, strict=True):
+            deque(map(fill, found, column), maxlen=0)
+        return found
+
+
+def in_columns(instances: Sequence[Any]) -> Columns | None:
+    """Lay out instances of one class by field; None when they are few, differ, or say how they pickle."""
+    if len(instances) < FEW:
+        return None
+    kind = type(instances[0])
+    getters = _GETTERS.get(kind)
+    if getters is None:
+        names = [field.name for field in fields(kind)] if _is_plain(kind) else []
+        getters = _GETTERS[kind] = [attrgetter(name) for name in names]
+    if not getters or len(set(map(type, instances))) > 1:
+        return None
+    return Columns(kind, len(instances), [list(map(getter, instances)) for getter in getters])
 
 
 def made(kind: type, *values: Any) -> Any:
@@ -35,6 +75,8 @@ class Reducers(dict[type, "Reducer"]):
         return reducer
 
 
+_GETTERS: dict[type, list[attrgetter[Any]]] = {}
+"""By class, what reads each of its fields; nothing for a class that is not to be laid out by field."""
 _SLOTS: dict[type, tuple[Callable[[Any, Any], None], ...]] = {}
 
 

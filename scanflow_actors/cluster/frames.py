@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from scanflow_actors.cluster.compact import Reducers
+from scanflow_actors.cluster.compact import Columns, Reducers, in_columns
 from scanflow_actors.cluster.wire import Unreadable
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def unpack(frame: bytes) -> list[Entry]:
     labels, body = pickle.loads(frame)
     try:
         contents = pickle.loads(body)
+        if type(contents) is Columns:
+            contents = contents.instances()
     except Exception as error:  # noqa: BLE001 - a class that this host cannot import raises anything
         unreadable = Unreadable(_worded(error))
         contents = [unreadable] * len(labels)
@@ -53,7 +55,7 @@ def _dumps(what: Any) -> bytes:
 def _by_reference(contents: tuple[Any, ...]) -> bytes | None:
     """The fast way, for classes that the other host can import; not those of the program's own module."""
     try:
-        body = _dumps(contents)
+        body = _dumps(in_columns(contents) or contents)
     except Exception:  # noqa: BLE001 - a user's message may raise anything from its __reduce__
         return None
     return None if b"__main__" in body else body

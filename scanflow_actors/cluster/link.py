@@ -20,14 +20,10 @@ class LinkSender(Generic[T]):
         self._window = window
         self.frame_entries = frame_entries
         """Entries in one frame, at most."""
-        self._queue: deque[T] = deque()
+        self.queue: deque[T] = deque()
+        """Entries that have not left yet; whoever is in a hurry appends here."""
         self._sent: dict[int, list[T]] = {}
         self._next = 0
-
-    @property
-    def queued(self) -> int:
-        """Entries that have not left yet."""
-        return len(self._queue)
 
     @property
     def frames(self) -> int:
@@ -37,11 +33,11 @@ class LinkSender(Generic[T]):
     @property
     def is_idle(self) -> bool:
         """Whether everything has been acknowledged."""
-        return not self._queue and not self._sent
+        return not self.queue and not self._sent
 
     def push(self, entry: T) -> None:
         """Queue one entry."""
-        self._queue.append(entry)
+        self.queue.append(entry)
 
     def next_frame(self) -> tuple[int, list[T]] | None:
         """Take the next frame out.
@@ -49,9 +45,9 @@ class LinkSender(Generic[T]):
         Returns:
             Its number and entries, or None when nothing is queued or the window is full.
         """
-        if not self._queue or len(self._sent) >= self._window:
+        if not self.queue or len(self._sent) >= self._window:
             return None
-        queue = self._queue
+        queue = self.queue
         if len(queue) <= self.frame_entries:
             entries = list(queue)
             queue.clear()
@@ -72,9 +68,9 @@ class LinkSender(Generic[T]):
     def abandon(self) -> list[T]:
         """Give up: everything that was not acknowledged, in order."""
         left = [entry for entries in self._sent.values() for entry in entries]
-        left.extend(self._queue)
+        left.extend(self.queue)
         self._sent.clear()
-        self._queue.clear()
+        self.queue.clear()
         return left
 
 

@@ -36,7 +36,7 @@ class Carrier(Protocol):
 class Line:
     """The link to one host. What is queued in one turn of the loop leaves together."""
 
-    __slots__ = ("_call_soon", "_is_due", "_settings", "carrier", "host", "link")
+    __slots__ = ("_call_soon", "_settings", "carrier", "host", "is_due", "limit", "link", "queue")
 
     def __init__(self, settings: RaySettings, host: str, carrier: Carrier) -> None:
         self.host = host
@@ -46,23 +46,27 @@ class Line:
         self.carrier = carrier
         self._settings = settings
         self._call_soon = asyncio.get_running_loop().call_soon
-        self._is_due = False
-
-    @property
-    def is_full(self) -> bool:
-        """Whether more is queued than the settings allow: messages are turned away."""
-        return self.link.queued >= self._settings.link_queue
+        self.queue = self.link.queue
+        """Whoever appends to it calls `wake` when nothing is due."""
+        self.limit = settings.link_queue
+        """Entries that may wait: messages beyond it are turned away."""
+        self.is_due = False
+        """Whether what is queued leaves soon."""
 
     def push(self, entry: Entry) -> None:
         """Queue an entry."""
-        self.link.push(entry)
-        if not self._is_due:
-            self._is_due = True
-            self._call_soon(self.flush)
+        self.queue.append(entry)
+        if not self.is_due:
+            self.wake()
+
+    def wake(self) -> None:
+        """Send at the end of this turn of the loop."""
+        self.is_due = True
+        self._call_soon(self.flush)
 
     def flush(self) -> None:
         """Send what the window has room for."""
-        self._is_due = False
+        self.is_due = False
         link, settings = self.link, self._settings
         while (frame := link.next_frame()) is not None:
             number, entries = frame
@@ -108,12 +112,12 @@ class Links:
     def queued(self) -> int:
         """Entries that have not left yet, for all hosts together."""
         early = sum(len(entries) for entries in self._early.values())
-        return early + sum(line.link.queued for line in self.lines.values())
+        return early + sum(len(line.link.queue) for line in self.lines.values())
 
     def is_full(self, host: str) -> bool:
         """Whether more is queued for a host than the settings allow: its messages are turned away."""
         line = self.lines.get(host)
-        return line is not None and line.is_full
+        return line is not None and len(line.queue) >= line.limit
 
     def acknowledged(self, host: str, expected: int) -> None:
         """Hear how far the other host has received, and send on."""

@@ -100,12 +100,22 @@ class Node:
 
     # ------------------------------------------------------------------ Elsewhere
 
+    def tell(self, path: str, message: Any) -> bool:
+        """Bring a message that nobody waits for to an actor elsewhere, when the way there is known."""
+        line = self._lines.get(path)
+        if line is None or len(line.queue) >= line.limit or self.system.taps:
+            return False
+        line.queue.append((path, message))
+        if not line.is_due:
+            line.wake()
+        return True
+
     def forward(self, path: str, envelope: Envelope) -> bool:
         """Bring a message to an actor elsewhere; it is parked while its home is not known."""
         for tap in self.system.taps:
             tap.leaves(path, envelope)
         line = self._lines.get(path)
-        if line is not None and not line.is_full:
+        if line is not None and len(line.queue) < line.limit:
             line.push(self._letter(line.host, path, envelope))
             return True
         if not path.startswith("/"):
@@ -239,16 +249,18 @@ class Node:
         """Take in one frame of another host, in order; one that was declared lost is not heard any more."""
         if self.directory.is_lost(host):
             return
-        takes = self._takes
+        takes, cells, plans = self._takes, self.system.cells, PLANS
         for label, content in unpack(frame):
-            if type(content) is Unreadable:
+            kind = type(content)
+            if kind is Unreadable:
                 self._on_unreadable(host, label, content)
+            elif type(label) is str and label in cells and not plans.get(kind, True):
+                cells[label].tell(content)  # as most
             else:
                 takes[type(label)](host, label, content)
 
     def _on_told(self, _: str, path: str, message: Any) -> None:
-        if PLANS.get(type(message), True):
-            freeze(message)
+        freeze(message)
         cell = self.system.cells.get(path)
         if cell is not None:
             cell.tell(message)

@@ -32,7 +32,7 @@ class World:
     def key(self) -> object:
         sender, receiver = self.sender, self.receiver
         return (
-            tuple(sender._queue),
+            tuple(sender.queue),
             tuple(sender._sent),
             sender._next,
             None if receiver is None else (receiver.expected, tuple(sorted(receiver._early))),
@@ -54,7 +54,7 @@ class World:
     def copy(self) -> World:
         """An independent world; copied by hand, since thousands are made."""
         sender: LinkSender[int] = LinkSender(window=WINDOW, frame_entries=1)
-        sender._queue.extend(self.sender._queue)
+        sender.queue.extend(self.sender.queue)
         sender._sent.update(self.sender._sent)
         sender._next = self.sender._next
         receiver: LinkReceiver[list[int]] | None = None

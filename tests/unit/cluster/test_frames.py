@@ -112,6 +112,29 @@ def test_what_does_not_pickle_is_replaced_alone() -> None:
     assert third == (7, "reply")
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        [One(number) for number in range(20)],
+        [More(number, "x", One(number)) for number in range(20)],
+        [Empty()] * 20,
+    ],
+)
+def test_many_of_one_class_come_out_in_order(made: list[object]) -> None:
+    assert unpack(pack([("/a", each) for each in made])) == [("/a", each) for each in made]
+
+
+def test_many_of_a_class_that_says_how_it_pickles() -> None:
+    back = unpack(pack([("/a", OwnState(number)) for number in range(20)]))
+    assert back == [("/a", OwnState(number + 1)) for number in range(20)]
+
+
+def test_one_of_another_class_among_many() -> None:
+    entries: list[Entry] = [("/a", One(number)) for number in range(20)]
+    entries[7] = ("/b", More(7))
+    assert unpack(pack(entries)) == entries
+
+
 class Gone:
     """Can be written and not be read, like one of a module that the other host does not have."""
 
