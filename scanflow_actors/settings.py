@@ -108,6 +108,11 @@ class RaySettings:
     """Seconds of silence after which a hung host is killed and its actors start elsewhere; None never does.
     Native code that holds Python's lock for so long looks the same."""
 
+    lease_s: float | None = 30.0
+    """Seconds that a host runs without a word from the controller: it stops its actors after two thirds of
+    it, so that they are gone when they start elsewhere. A controller that is stopped for so long, say in a
+    terminal, loses its hosts; None lets them run on, at the risk of two actors with one name."""
+
     num_cpus: int | None = None
     """Logical CPUs of a cluster that we start ourselves; None takes what the machine has."""
 

@@ -256,8 +256,9 @@ class Controller:
             del self.residents[resident.name]
             self._tell(Gone(resident.name, reason))
 
-    async def _revive(self, resident: Resident) -> None:
+    async def _revive(self, resident: Resident, lost: Host) -> None:
         """Start the actor of a dead process again, as often as its restart strategy allows."""
+        await self.hosts.until_surely_dead(lost)
         loop = self.node.system.loop
         while not resident.leaving:
             delay_s = resident.restarts.decide(loop.time(), failed=True)
@@ -295,7 +296,7 @@ class Controller:
         self._inbox.forget(host.id)
         for resident in lost:
             if not resident.leaving and not self._closing:
-                self._later(self._revive(resident))
+                self._later(self._revive(resident, host))
 
     # ------------------------------------------------------------------ helpers
 

@@ -8,6 +8,7 @@ wants comes as a frame, in order with what it says about who lives where.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,7 @@ from scanflow_actors.cluster.carriers import Answered, Outbox, RayCarrier
 from scanflow_actors.cluster.connection import NO_FRAME
 from scanflow_actors.cluster.directory import CONTROLLER
 from scanflow_actors.cluster.inbox import Inbox
+from scanflow_actors.cluster.lease import Tenant
 from scanflow_actors.cluster.node import Node
 from scanflow_actors.cluster.observing import node_statistics
 from scanflow_actors.cluster.stream import NOWHERE, Address, StreamClient, StreamServer
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.recipe import Recipe
     from scanflow_actors.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -112,6 +116,8 @@ class HostProcess:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="actors", daemon=True).start()
         self._run(self._open(uid, host))
+        lease_s = settings.ray.lease_s
+        self._tenant = None if lease_s is None else Tenant(lease_s, self._cut_off, lambda: os._exit(1))
 
     async def _open(self, uid: str, host: str) -> None:
         window = self._settings.ray.link_window
@@ -140,6 +146,14 @@ class HostProcess:
             return None
         way = streams.way(streams.controller if peer is None else peer.address, node=self._place)
         return None if way is None else StreamClient(way, streams.secret, host=other, own=own)
+
+    def _cut_off(self) -> None:
+        _log.error("no word from the controller for long: the actors of this host stop")
+        asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
+
+    async def _leave(self) -> None:
+        await self._node.system.shutdown()
+        os._exit(1)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -185,6 +199,12 @@ class HostProcess:
         turned = threading.Event()
         self._loop.call_soon_threadsafe(turned.set)
         return turned.wait(self._settings.ray.heartbeat_s)
+
+    @ray.method(concurrency_group="pulse")
+    def renew(self) -> None:
+        """Renew the lease: the controller is there."""
+        if self._tenant is not None:
+            self._tenant.renew()
 
     @ray.method(concurrency_group="watch")
     def watch(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from typing import TYPE_CHECKING, Protocol
+import time
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayError
@@ -13,6 +14,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError,
 from scanflow_actors.cluster.carriers import RETRY_S, post
 from scanflow_actors.cluster.directory import host_id
 from scanflow_actors.cluster.host import RayHost
+from scanflow_actors.cluster.lease import Renewals, may_live_s
 from scanflow_actors.cluster.placement import Dedicated
 from scanflow_actors.cluster.pulse import Host, HostHandle, Pulse, call
 from scanflow_actors.errors import HostStartError
@@ -60,6 +62,11 @@ class Hosts:
         self._standby: list[asyncio.Task[Host]] = []
         self._loop = asyncio.get_running_loop()
         self._closing = False
+        self._here = ray.get_runtime_context().get_node_id()
+        self._renewals: Renewals | None = None
+        if settings.ray.lease_s is not None:
+            self._renewals = Renewals(settings.ray.lease_s, self.living)
+            self._renewals.start()
 
     def refill(self) -> None:
         """Start blank hosts until the wanted number stands by."""
@@ -139,6 +146,18 @@ class Hosts:
             for number, frame in frames:
                 self._inbox.take(host.id, number, frame)
 
+    async def until_surely_dead(self, host: Host) -> None:
+        """Wait as long as a lost host may still run actors, cut off from us."""
+        lease_s = self._settings.ray.lease_s
+        if lease_s is not None and host.node != self._here:
+            now = time.monotonic()
+            left_s = await asyncio.to_thread(
+                may_live_s, host, now, lease_s=lease_s, here=self._here, living_nodes=_living_nodes
+            )
+            if left_s:
+                _log.warning("%s may live on for %.0f s; its actors wait for that", host.id, left_s)
+                await asyncio.sleep(left_s)
+
     async def end(self, host: Host) -> None:
         """End a host's process, whose actors have stopped before. One that has died is fine."""
         self._died(host, died=False)
@@ -148,6 +167,8 @@ class Hosts:
     async def close(self) -> None:
         """End every host, also the blank ones."""
         self._closing = True
+        if self._renewals is not None:
+            self._renewals.close()
         for standby in self._standby:
             standby.cancel()
         await asyncio.gather(*self._standby, return_exceptions=True)
@@ -164,6 +185,11 @@ async def _hello(handle: HostHandle) -> tuple[int, str, Address]:
             await asyncio.sleep(RETRY_S)
         else:
             return answer
+
+
+def _living_nodes() -> set[str]:
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return {node["NodeID"] for node in nodes if node["Alive"]}
 
 
 def _kill(handle: HostHandle) -> None:

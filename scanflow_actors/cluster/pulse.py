@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,10 @@ class Host:
     node: str = ""
     """Ray's id of the machine that it runs on."""
     address: Address = NOWHERE
+    renewed: float = field(default_factory=time.monotonic)
+    """Instant on `time.monotonic` at which its lease was renewed last."""
+    is_silent: bool = False
+    """Whether it gave no sign of life when it was given up."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
@@ -73,6 +78,7 @@ class Pulse:
             _log.error(
                 "%s (pid %d) has been silent for %s s; it is killed", host.id, host.pid, settings.hung_kill_s
             )
+            host.is_silent = True
             kill(host)
         return done
 

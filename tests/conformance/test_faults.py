@@ -52,6 +52,25 @@ asyncio.run(main())
 """
 
 
+CUT_OFF = """
+import asyncio, json
+from scanflow_actors.cluster import RayActorSystem
+from scanflow_actors.settings import RaySettings, Settings
+from tests.troupe import Add, Counter
+
+async def main():
+    settings = Settings(ray=RaySettings(standby_hosts=0, num_cpus=2, lease_s=3.0))
+    async with RayActorSystem("cut-off", settings=settings) as system:
+        counter = await system.spawn(Counter, name="counter")
+        await asyncio.sleep(4.0)  # the lease was renewed, or it would be over
+        assert await counter.ask(Add(1)) == 1
+        print(json.dumps(system.process_of(counter)), flush=True)
+        await asyncio.sleep(1000)
+
+asyncio.run(main())
+"""
+
+
 def started(program: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", program],
@@ -77,3 +96,13 @@ async def test_g13_the_hosts_end_with_the_controller() -> None:
         pid = int(await asyncio.to_thread(program.stdout.readline))
         program.send_signal(signal.SIGKILL)
         assert await is_gone(pid)
+
+
+async def test_g15_a_host_without_a_word_from_the_controller_ends_by_itself() -> None:
+    with started(CUT_OFF) as program:
+        assert program.stdout is not None
+        pid = int(await asyncio.to_thread(program.stdout.readline))
+        program.send_signal(signal.SIGSTOP)
+        assert await is_gone(pid)
+        program.send_signal(signal.SIGCONT)
+        program.send_signal(signal.SIGKILL)
