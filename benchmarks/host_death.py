@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 import os
+import random
 import signal
 import statistics
 import sys
@@ -135,6 +136,7 @@ async def hung() -> dict[str, float]:
     async with RayActorSystem("bench", settings=settings(0)) as system:
         counter = await system.spawn(Counter, name="counter", placement=Dedicated())
         for _ in range(KILLS):
+            await asyncio.sleep(random.random() * system.settings.ray.heartbeat_s)  # noqa: S311 - any moment
             log.addHandler(told := Told())
             begin = time.perf_counter()
             os.kill(system.process_of(counter), signal.SIGSTOP)
