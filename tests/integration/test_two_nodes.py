@@ -1,4 +1,4 @@
-"""On a cluster of two nodes an affinity moves what runs, keeps apart, and a lost node is named."""
+"""On a cluster of two nodes an affinity moves what runs, keeps apart, a lost node is named; actors talk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 
-def test_executors_move_keep_apart_and_tell_of_a_lost_node(tmp_path: Path) -> None:
+def test_executors_move_keep_apart_and_tell_of_a_lost_node_and_actors_talk_over_tcp(tmp_path: Path) -> None:
     program = Path(__file__).with_name("two_nodes.py")
     command = [sys.executable, str(program), str(tmp_path)]
     done = subprocess.run(  # noqa: S603 - our own program
@@ -19,4 +19,5 @@ def test_executors_move_keep_apart_and_tell_of_a_lost_node(tmp_path: Path) -> No
         "restarted": {"moving": ["hold"]},
         "is_success": False,
         "reason": "node lost",
+        "talked": True,
     }

@@ -1,4 +1,7 @@
-"""A program: a cluster of two nodes on this machine, and what becomes of executors on them. Writes JSON."""
+"""A program: a cluster of two nodes on this machine, and what becomes of executors and actors on them.
+
+Writes JSON.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from scanflow_actors.infrastructure.embedded.batch import EmbeddedBackend
 from scanflow_actors.primitives import RunWorkflow, StopWorkflow, UpdateExecutorAffinity
 from scanflow_actors.workflows import Affinity, BatchWorkflow, Executor
 from tests import steps
+from tests.integration.far_actors import talk
 from tests.site import Site, opened
 
 if TYPE_CHECKING:
@@ -63,14 +67,16 @@ async def play(folder: Path, nodes: dict[str, str], lose: Any) -> dict[str, Any]
 def main(folder: Path) -> None:
     os.environ.update(RAY_ENVIRONMENT)
     cluster: Any = Cluster(
-        initialize_head=True, head_node_args={**NODE, "labels": {"zone": "a"}, "include_dashboard": False}
+        initialize_head=True,
+        head_node_args={**NODE, "labels": {"zone": "a"}, "resources": {"a": 1}, "include_dashboard": False},
     )
-    second = cluster.add_node(**NODE, labels={"zone": "b"})
+    second = cluster.add_node(**NODE, labels={"zone": "b"}, resources={"b": 1})
     ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     known: Callable[[], list[dict[str, Any]]] = ray.nodes
     nodes = {node["Labels"]["zone"]: node["NodeID"] for node in known()}
+    talked = asyncio.run(talk())
     found = asyncio.run(play(folder, nodes, lambda: cluster.remove_node(second, allow_graceful=False)))
-    (folder / "found.json").write_text(json.dumps(found))
+    (folder / "found.json").write_text(json.dumps({**found, "talked": talked}))
     shutdown: Callable[[], None] = ray.shutdown
     shutdown()
     cluster.shutdown()
