@@ -25,7 +25,7 @@ def pack(entries: Sequence[Entry]) -> bytes:
     body = _by_reference(contents) or _by_value(contents)
     if body is None:
         body = _dumps([_packable(content) for content in contents])
-    return _dumps((labels, body))
+    return pickle.dumps((labels, body), protocol=5)
 
 
 def unpack(frame: bytes) -> list[Entry]:
