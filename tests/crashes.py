@@ -70,6 +70,10 @@ class Life:
 
     # ------------------------------------------------------------------ Elsewhere
 
+    def tell(self, path: str, message: Any) -> bool:
+        del path, message
+        return False  # as any other
+
     def forward(self, path: str, envelope: Envelope) -> bool:
         if path == f"/{self.process.name}":
             return False  # its own actor, which is not there yet
