@@ -25,6 +25,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
+from scanflow_actors.actors.forward import Forward
 from scanflow_actors.actors.observing.taps import Receiver, Tap, current
 from scanflow_actors.errors import RejectError
 
@@ -85,6 +86,10 @@ class _Spans(Tap):
             with self._span(actor, message, cell, envelope) as span:
                 try:
                     return await receiver(actor, message, *rest)
+                except Forward:  # whoever gets it is traced as if it had been asked from here
+                    envelope.headers = {}
+                    propagate.inject(envelope.headers)
+                    raise
                 except RejectError as error:  # an answer, and no fault
                     span.add_event("rejected", {"scanflow.reason": str(error)})
                     raise

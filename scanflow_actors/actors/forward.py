@@ -55,7 +55,10 @@ def hand_on(system: ActorSystem, handling: Handling, wish: Forward) -> None:
     if wish.done is not None:
         reply = _Counted(system, path, message, reply, wish.done)
     deadline = handling.deadline if envelope is not None else None
-    system.deliver(path, Envelope(message, reply, deadline, handling.chain))
+    onward = Envelope(message, reply, deadline, handling.chain)
+    if system.taps and envelope is not None and hasattr(envelope, "headers"):
+        onward.headers = envelope.headers
+    system.deliver(path, onward)
 
 
 class _Counted(Reply):

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from opentelemetry import trace
 
-from scanflow_actors.actors import ActorSystem
+from scanflow_actors.actors import ActorSystem, RoundRobin, Router, pool
 from scanflow_actors.cluster import Pooled, RayActorSystem
 from scanflow_actors.errors import ActorFailedError, RejectError
 from scanflow_actors.settings import ActorSettings, RaySettings, Settings
@@ -98,3 +98,13 @@ async def test_an_ask_is_a_child_of_its_asker_a_tell_has_a_link_and_errors_are_r
     assert (spans["Counter Refuse"].status, spans["Counter Refuse"].events) == ("UNSET", ("rejected",))
     if not isinstance(scene.system, ActorSystem):
         assert relay.host != add.host
+
+
+async def test_a_message_that_is_handed_on_stays_in_the_trace_of_its_asker(local: Scene) -> None:
+    router = await local.spawn(Router, "a", RoundRobin(), pool(Counter, size=1))
+    assert await router.ask(Add(3)) == 3
+    spans = await local.spans()
+    routed, added = spans["Router Add"], spans["Counter Add"]
+    assert added.parent == routed.id
+    assert (routed.status, routed.events) == ("UNSET", ())
+    assert added.kind == "SERVER"

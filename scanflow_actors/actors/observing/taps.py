@@ -78,17 +78,16 @@ class TappedCell(Cell):
 
     def deliver(self, envelope: Envelope) -> None:
         """Take a message in, unless a tap keeps it."""
-        if self._passes(envelope):
-            self.admit(envelope)
-
-    def admit(self, envelope: Envelope) -> None:
-        """Take a message in that has passed the taps, or that one of them has kept for a while."""
-        super().deliver(envelope)
-
-    def _passes(self, envelope: Envelope) -> bool:
         for tap in self.system.taps:
             tap.leaves(self.path, envelope)
-        return all(tap.arrives(self, envelope) for tap in self.system.taps)
+        if all(tap.arrives(self, envelope) for tap in self.system.taps):
+            super().deliver(envelope)
+
+    def admit(self, envelope: Envelope, *, after: Tap) -> None:
+        """Take a message in that a tap has kept for a while; the taps behind that one see it now."""
+        taps = self.system.taps
+        if all(tap.arrives(self, envelope) for tap in taps[taps.index(after) + 1 :]):
+            super().deliver(envelope)
 
 
 def _tapped(system: ActorSystem, actor: type[Actor], routes: dict[type, Route]) -> dict[type, Route]:
