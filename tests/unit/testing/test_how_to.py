@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,20 +20,14 @@ def test_the_how_to_shows_the_example_as_it_is() -> None:
     assert all(block in source for block in blocks[1:])
 
 
-def test_the_tests_of_the_example_pass() -> None:
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"]
-    plain = [
-        "-p",
-        "no:asyncio",
-        "-p",
-        "no:looptime",
-        "-c",
-        "/dev/null",
-        "--rootdir",
-        str(EXAMPLE),
-        "test_ordering.py",
-    ]
+def test_the_tests_of_the_example_pass_without_any_plugin() -> None:
+    options = ["-q", "-p", "no:cacheprovider", "-W", "error", "-c", "/dev/null", "--rootdir", str(EXAMPLE)]
     outcome = subprocess.run(  # noqa: S603 - our own interpreter
-        [*command, *plain], cwd=EXAMPLE, capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-m", "pytest", *options, "test_ordering.py"],
+        cwd=EXAMPLE,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "5 passed" in outcome.stdout, outcome.stdout
