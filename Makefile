@@ -10,7 +10,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup services demo test check format bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e '.[mnist,dev,services]'
 	@touch $@
+
+services: ## Fetch the servers that tests use and no registry of Python has: Prometheus, from Debian
+	scripts/fetch_prometheus.sh
 
 demo: $(STAMP) ## Run the main job: four agents keep a digit classifier good while its input drifts
 	$(BIN)/scanflow demo mnist --out $(OUT)
@@ -45,4 +48,4 @@ bench: $(STAMP) ## Run all benchmarks beside the peers, and write benchmarks/REA
 	$(BIN)/python benchmarks/run.py
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
