@@ -63,7 +63,7 @@ async def troupe_system(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[RayActorSystem]:
     store = str(tmp_path_factory.mktemp("troupe") / "state.db")
-    settings = Settings(actors=ActorSettings(store=store), ray=RaySettings(standby_hosts=2))
+    settings = Settings(actors=ActorSettings(store=store, redeliver_s=0.2), ray=RaySettings(standby_hosts=2))
     async with RayActorSystem("conformance", settings=settings) as system:
         yield system
 

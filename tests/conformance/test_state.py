@@ -7,7 +7,7 @@ import contextlib
 import os
 import pickle
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -16,15 +16,33 @@ from scanflow_actors.cluster import Pooled, RayActorSystem
 from scanflow_actors.errors import ActorFailedError, HostLostError
 from scanflow_actors.settings import ActorSettings, RaySettings, Settings
 from scanflow_actors.storage import Database
-from tests.keepers import Account, Deposit, Deposits, Draft, Forget, Hide, Restored, Save
+from tests.keepers import (
+    Account,
+    Beats,
+    Deposit,
+    Deposits,
+    Diary,
+    Draft,
+    Forget,
+    Hide,
+    Order,
+    Ordered,
+    Remind,
+    Restored,
+    Save,
+    Timers,
+)
+from tests.saboteur import CONSUMER_STEPS, PRODUCER_STEPS, DoomedDepot, DoomedShop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scanflow_actors.actors import ActorRef
+    from scanflow_actors.actors import ActorRef, Request
     from tests.stage import Stage
 
+R = TypeVar("R")
 FAST = RestartStrategy(backoff=Backoff(min_s=0.01))
+TOUGH = RestartStrategy(max_restarts=100, backoff=Backoff(min_s=0.01, max_s=0.02))
 
 
 def written(stage: Stage, ref: ActorRef) -> Any:
@@ -101,17 +119,10 @@ async def test_g13_a_killed_process_loses_nothing_that_was_answered(stage: Stage
     lost = asyncio.ensure_future(account.ask(Restored()))
     await lost
     os.kill(stage.system.process_of(account), signal.SIGKILL)
-    while await _process_of(account) in {before, None}:
+    while await answer(account, Save()) in {before, None}:
         continue
     assert await account.ask(Deposit(1)) == 6
     assert await account.ask(Restored()) == (5, 2)
-
-
-async def _process_of(account: ActorRef) -> int | None:
-    try:
-        return await account.ask(Save())
-    except HostLostError:
-        return None
 
 
 async def test_a_new_system_on_ray_goes_on(ray_session: None, tmp_path: Path) -> None:  # noqa: ARG001 - must run
@@ -122,3 +133,44 @@ async def test_a_new_system_on_ray_goes_on(ray_session: None, tmp_path: Path) ->
         async with RayActorSystem("again", settings=settings) as system:
             account = await system.spawn(Account, name="account", placement=Pooled())
             assert await account.ask(Deposit(5)) == balance
+
+
+@pytest.mark.runtimes("dedicated")
+async def test_a_timer_outlives_a_killed_process(stage: Stage) -> None:
+    assert isinstance(stage.system, RayActorSystem)
+    diary = await stage.spawn(Diary, restart=FAST)
+    await diary.ask(Remind("egg", 0.5))
+    os.kill(stage.system.process_of(diary), signal.SIGKILL)
+    while not (beats := await answer(diary, Beats())):  # noqa: ASYNC110 - it is in another process
+        await asyncio.sleep(0.05)
+    assert [name for name, _ in beats] == ["egg"]
+    assert await diary.ask(Timers()) == []
+
+
+async def answer(ref: ActorRef, message: Request[R]) -> R | None:
+    """What an actor answers; None when its process dies meanwhile."""
+    try:
+        return await ref.ask(message)
+    except HostLostError:
+        return None
+
+
+@pytest.mark.runtimes("dedicated")
+async def test_what_was_acknowledged_survives_sigkill_of_either_side_at_every_step(
+    stage: Stage, tmp_path: Path
+) -> None:
+    folders = {side: tmp_path / side for side in ("shop", "depot")}
+    for folder in folders.values():
+        folder.mkdir()
+    depot = await stage.spawn(DoomedDepot, str(folders["depot"]), restart=TOUGH)
+    shop = await stage.spawn(DoomedShop, depot.path[1:], str(folders["shop"]), restart=TOUGH)
+    steps = [("shop", step) for step in PRODUCER_STEPS] + [("depot", step) for step in CONSUMER_STEPS]
+    for number, (side, step) in enumerate(steps):
+        order = folders[side] / step
+        order.touch()
+        while await answer(shop, Order(number)) is None:
+            continue
+        while order.exists() or number not in (await answer(depot, Ordered()) or ()):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
+    numbers = list(range(len(steps)))
+    assert await answer(shop, Ordered()) == await answer(depot, Ordered()) == numbers
