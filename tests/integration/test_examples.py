@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 FIRST_AGENT = ROOT / "examples" / "first_agent" / "first_agent.py"
+KEEP_STATE = ROOT / "examples" / "keep_state" / "keep_state.py"
 SHARE_WORK = ROOT / "examples" / "share_work" / "share_work.py"
 
 
@@ -67,3 +70,19 @@ def test_the_how_to_shows_the_program_as_it_is() -> None:
     shown = [block.split("```")[0].strip() for block in guide.split("```python")[1:]]
     assert len(shown) == 4
     assert [block for block in shown if block not in SHARE_WORK.read_text()] == []
+
+
+def test_the_shop_goes_on_as_the_how_to_says(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "how-to" / "keep-state.md").read_text()
+    for _ in range(2):
+        command = [sys.executable, str(KEEP_STATE)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+        assert f"```text\n{done.stdout}```" in guide, done.stderr
+    assert "ordered 2" in done.stdout
+
+
+def test_the_how_to_shows_the_shop_as_it_is() -> None:
+    guide = (ROOT / "docs" / "how-to" / "keep-state.md").read_text()
+    shown = [block.split("```")[0].strip() for block in guide.split("```python")[1:]]
+    assert len(shown) == 3
+    assert [block for block in shown if block not in KEEP_STATE.read_text()] == []
