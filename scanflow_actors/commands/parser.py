@@ -103,6 +103,7 @@ def _add_up(commands: Any) -> None:
 
 def _add_status(commands: Any) -> None:
     parser = _command(commands, "status", "how the agents of a running team are", "scanflow status --json")
+    parser.add_argument("--tree", action="store_true", help="all living actors instead, with their mailboxes")
     _add_door(parser)
     parser.set_defaults(execute=_later("remote", "status"))
 

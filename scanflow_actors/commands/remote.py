@@ -18,7 +18,13 @@ TIMEOUT_S = 30.0
 
 
 def status(options: argparse.Namespace) -> int:
-    """Print how the agents are."""
+    """Print how the agents are, or the tree of all actors."""
+    if options.tree:
+        code, answer = ask(options, "GET", "/tree")
+        if code or options.json:
+            return _shown(code, answer)
+        sys.stdout.write(f"{answer['text']}\n")
+        return 0
     code, answer = ask(options, "GET", "")
     if code or options.json:
         return _shown(code, answer)

@@ -28,7 +28,7 @@ from scanflow_actors.server.problem import ProblemError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from scanflow_actors.actors import SystemStatistics
+    from scanflow_actors.actors import ActorStatistics, SystemStatistics, Tree
     from scanflow_actors.agents.records import Entry
     from scanflow_actors.agents.team import Team
     from scanflow_actors.server.tokens import Tokens
@@ -47,6 +47,9 @@ class System(Finder, Protocol):
 
     async def statistics(self) -> SystemStatistics:
         """How the system is."""
+
+    async def tree(self) -> Tree:
+        """The living actors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ def make_app(door: Door) -> web.Application:
             web.get("/openapi.json", handlers.openapi),
             web.get("/metrics", handlers.metrics),
             web.get(root, handlers.status),
+            web.get(f"{root}/tree", handlers.tree),
             web.get(f"{root}/journal", handlers.journal),
             web.get(f"{root}/explanation", handlers.explanation),
             web.get(f"{root}/claims", handlers.claims),
@@ -131,6 +135,11 @@ class _Handlers:
     async def status(self, _request: web.Request) -> web.Response:
         agents = await self._door.team.status(self._door.system)
         return web.json_response({"name": self._door.name, "agents": plain(agents)})
+
+    async def tree(self, _request: web.Request) -> web.Response:
+        tree = await self._door.system.tree()
+        actors = [_shown(actor) for actor in tree]
+        return web.json_response({"text": str(tree), "actors": actors, "silent": [*tree.silent]})
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Answer a scrape of Prometheus."""
@@ -203,6 +212,12 @@ class _Handlers:
 
     async def _infrastructure(self, message: Any) -> Any:
         return await self._door.system.find(INFRASTRUCTURE).ask(message)
+
+
+def _shown(actor: ActorStatistics) -> dict[str, Any]:
+    asks = {outcome.value: count for outcome, count in actor.asks.items()}
+    restarts = {reason.value: count for reason, count in actor.restarts.items()}
+    return {**plain(actor), "asks": asks, "restarts": restarts}
 
 
 def _idempotency_key(request: web.Request) -> str:

@@ -37,6 +37,7 @@ def describe(team: str, messages: Messages) -> dict[str, Any]:
         "/openapi.json": {"get": _operation("This document.", "200")},
         "/metrics": {"get": _operation("Metrics in Prometheus's text format.", "200")},
         root: {"get": _operation("How all agents are.", "200")},
+        f"{root}/tree": {"get": _operation("The living actors, as data and as text.", "200")},
         f"{root}/journal": {"get": _journal()},
         f"{root}/explanation": {"get": _explanation()},
         f"{root}/claims": {

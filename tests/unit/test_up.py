@@ -86,6 +86,8 @@ def test_a_team_that_is_up_is_asked_called_and_stopped(shell: Shell, url: str) -
     seen = shell.run("status", "--url", url)
     assert seen.returncode == 0
     assert "guard: at work" in seen.stdout
+    tree = shell.run("status", "--tree", "--url", url).stdout
+    assert "/guard  Declared  running  mailbox 0/1024" in tree
     called = shell.run("call", "scaler", "AddReplica", '{"because_of_ms": 250.0}', "--url", url)
     assert json.loads(called.stdout)["is_new"] is True
     wrong = shell.run("call", "scaler", "AddReplica", '{"because": 250}', "--url", url)

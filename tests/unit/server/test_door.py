@@ -305,3 +305,13 @@ async def test_a_scrape_reads_the_metrics_of_actors_and_agents(house: House) -> 
 
 async def test_a_scrape_needs_a_token(house: House) -> None:
     assert (await house.ask("GET", "/metrics", token=None))[0] == 401
+
+
+async def test_the_tree_of_actors_is_data_and_text(house: House) -> None:
+    await house.ask("POST", CHECK, BODY)
+    status, body, _ = await house.ask("GET", "/teams/digits/tree", token=READ)
+    assert status == 200
+    checker = next(actor for actor in body["actors"] if actor["path"] == "/checker")
+    assert (checker["kind"], checker["state"], checker["asks"]) == ("Checking", "running", {"replied": 1})
+    assert "/checker  Checking  running" in body["text"]
+    assert body["silent"] == []
