@@ -101,6 +101,7 @@ class ActorSystem:
         self.measures = Measures() if self.settings.metrics else None
         made = (make() for make in self.settings.taps)
         self.taps: tuple[Tap, ...] = (*made, self.measures) if self.measures else tuple(made)
+        self.needs_envelopes = any(tap.needs_envelope for tap in self.taps)
         self.tapped: dict[type[Actor], dict[type, Route]] = {}
         """Receivers with the taps around them, by class."""
         self.receptionist = Receptionist(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.observing.histogram import Durations, Histogram
-from scanflow_actors.actors.observing.taps import Receiver, Tap, current
+from scanflow_actors.actors.observing.taps import Receiver, Tap, handled_now
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,15 +22,30 @@ LAG_EVERY_S = 1.0
 class Timing:
     """What messages of one actor, or of all actors of a class, have taken."""
 
-    __slots__ = ("handler_time", "queue_wait")
+    __slots__ = ("_sum", "handler_time", "queue_wait")
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Timing | None) -> None:
+        """Begin at nothing.
+
+        Args:
+            kind: What all actors of the class have taken; None for that itself.
+        """
         self.queue_wait = Histogram()
         self.handler_time = Histogram()
+        self._sum = kind
+
+    def add(self, waited_s: float, took_s: float) -> None:
+        """Measure one message: seconds from arrival to receiver, and seconds in the receiver."""
+        self.queue_wait.add(waited_s)
+        self.handler_time.add(took_s)
+        if self._sum is not None:
+            self._sum.add(waited_s, took_s)
 
 
 class Measures(Tap):
     """Measures every message of a process."""
+
+    needs_envelope = False
 
     def __init__(self) -> None:
         self._kinds: dict[str, Timing] = {}
@@ -75,19 +90,17 @@ class Measures(Tap):
         clock = self._loop.time
 
         async def measured(*args: Any) -> Any:
-            cell, envelope = current()
+            cell, envelope = handled_now()
             begin = clock()
+            arrived = begin if envelope is None else envelope.arrived
             try:
                 return await receiver(*args)
             finally:
-                self._note(cell, begin - envelope.arrived, clock() - begin)
+                (cell.timing or self._begin(cell)).add(begin - arrived, clock() - begin)
 
         return measured
 
-    def _note(self, cell: Cell, waited_s: float, took_s: float) -> None:
-        if cell.timing is None:
-            cell.timing = Timing()
+    def _begin(self, cell: Cell) -> Timing:
         kind = cell.system.kind_of(cell.recipe.actor)
-        for timing in (cell.timing, self._kinds.setdefault(kind, Timing())):
-            timing.queue_wait.add(waited_s)
-            timing.handler_time.add(took_s)
+        cell.timing = Timing(self._kinds.setdefault(kind, Timing(None)))
+        return cell.timing

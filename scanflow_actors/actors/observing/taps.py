@@ -1,7 +1,8 @@
 """Taps: what looks at every message of a system, or meddles with it. A system without any pays nothing.
 
 A tapped system has another class of cells, whose receivers are wrapped once for each class of actors. The
-loop that handles messages is the same; asks of idle actors go through their mailboxes, too.
+loop that handles messages is the same. Where a tap needs the envelope of each message, asks of idle actors
+go through their mailboxes, too.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ Receiver = Callable[..., Awaitable[Any]]
 class Tap:
     """Derive from it what is to look at messages. Each process of a system has an instance of its own."""
 
+    needs_envelope = True
+    """Whether `wrap` needs the envelope of each message: one that is handled in the asker's turn has none."""
+
     def open(self, system: ActorSystem) -> None:
         """Get to know the system, once its loop is known."""
 
@@ -45,17 +49,25 @@ class Tap:
         return True
 
     def wrap(self, route: Route, receiver: Receiver) -> Receiver:
-        """Put something around a receiver; `current` tells for which message it was called."""
+        """Put something around a receiver; `current` or `handled_now` tell for which message it is called."""
         del route
         return receiver
 
 
-def current() -> tuple[Cell, Envelope]:
-    """The actor whose receiver is being called, and the envelope of its message; for `Tap.wrap`."""
+def handled_now() -> tuple[Cell, Envelope | None]:
+    """The actor whose receiver is being called, and the envelope of its message if it has one."""
     handling: Handling | None = CURRENT.get()
-    if handling is None or handling.cell is None or handling.envelope is None:
-        raise LookupError("no receiver of a tapped system is being called")
+    if handling is None or handling.cell is None:
+        raise LookupError("no receiver is being called")
     return handling.cell, handling.envelope
+
+
+def current() -> tuple[Cell, Envelope]:
+    """The same, for taps that need the envelope."""
+    cell, envelope = handled_now()
+    if envelope is None:
+        raise LookupError(f"{cell.path} was called without an envelope")
+    return cell, envelope
 
 
 class TappedCell(Cell):
@@ -69,8 +81,8 @@ class TappedCell(Cell):
 
     @property
     def is_idle(self) -> bool:
-        """Never: what is handled in the asker's turn has no envelope."""
-        return False
+        """Whether it could handle a message this moment, where no tap needs its envelope."""
+        return not self.system.needs_envelopes and super().is_idle
 
     def tell(self, message: Any) -> None:
         """Take a plain message in."""
@@ -78,16 +90,19 @@ class TappedCell(Cell):
 
     def deliver(self, envelope: Envelope) -> None:
         """Take a message in, unless a tap keeps it."""
-        for tap in self.system.taps:
+        taps = self.system.taps
+        for tap in taps:
             tap.leaves(self.path, envelope)
-        if all(tap.arrives(self, envelope) for tap in self.system.taps):
-            super().deliver(envelope)
+        for tap in taps:
+            if not tap.arrives(self, envelope):
+                return
+        Cell.deliver(self, envelope)
 
     def admit(self, envelope: Envelope, *, after: Tap) -> None:
         """Take a message in that a tap has kept for a while; the taps behind that one see it now."""
         taps = self.system.taps
         if all(tap.arrives(self, envelope) for tap in taps[taps.index(after) + 1 :]):
-            super().deliver(envelope)
+            Cell.deliver(self, envelope)
 
 
 def _tapped(system: ActorSystem, actor: type[Actor], routes: dict[type, Route]) -> dict[type, Route]:
