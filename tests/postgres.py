@@ -136,6 +136,15 @@ def postgres(postgres_server: str) -> Iterator[str]:
         cursor.execute(f"drop database {name} with (force)")
 
 
+def end_connections(address: str) -> None:
+    """Have the server end all connections to a database, as when it is started again."""
+    with contextlib.closing(psycopg2.connect(address)) as server, server.cursor() as cursor:
+        cursor.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid != pg_backend_pid()"
+        )
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, on SQLite and on PostgreSQL."""

@@ -85,20 +85,16 @@ class Database:
         """
         with self._lock:
             self._reach()
-            self._order(*self._engine.begin)
-            self._is_within = True
             try:
+                self._order(*self._engine.begin)
+                self._is_within = True
                 yield
-            except BaseException:
-                self._is_within = False
-                self._undo("rollback")
-                raise
-            self._is_within = False
-            try:
                 self._order("commit")
             except BaseException:
                 self._undo("rollback")
                 raise
+            finally:
+                self._is_within = False
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -132,8 +128,8 @@ class Database:
             self._fail("write", failure)
 
     def _undo(self, *statements: str) -> None:
-        """Take back; without a connection nothing is left to take back, and the cause is told already."""
-        if not self._engine.is_lost(self._connection):
+        """Take back, unless the database has done so itself; the cause is told already."""
+        if self._engine.is_within(self._connection):
             self._order(*statements)
 
     def _reach(self) -> None:

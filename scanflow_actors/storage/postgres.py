@@ -67,6 +67,11 @@ class PostgreSQL:
         """The statement as the client wants it."""
         return statement.replace("%", "%%").replace("?", "%s")
 
+    def is_within(self, connection: Any) -> bool:
+        """Whether a transaction has begun and not ended."""
+        idle = self._client.extensions.TRANSACTION_STATUS_IDLE
+        return not connection.closed and bool(connection.get_transaction_status() != idle)
+
     def is_lost(self, connection: Any) -> bool:
         """Whether the connection must be made again."""
         return bool(connection.closed)

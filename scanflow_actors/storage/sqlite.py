@@ -45,6 +45,10 @@ class SQLite:
         """The statement as SQLite wants it."""
         return statement
 
+    def is_within(self, connection: sqlite3.Connection) -> bool:
+        """Whether a transaction has begun and not ended."""
+        return connection.in_transaction
+
     def is_lost(self, connection: sqlite3.Connection) -> bool:  # noqa: ARG002 - a file has no connection to lose
         """Whether the connection must be made again."""
         return False

@@ -40,7 +40,8 @@ class Saves(Enum):
     """When the state of an actor is written."""
 
     EACH_MESSAGE = "each message"
-    """When a receiver has returned, before its reply is sent: what was answered is not lost."""
+    """When a receiver has returned, before its reply is sent: what was answered is not lost. Receivers that
+    overlap are written together: what one has done so far goes with what another has finished."""
     WHEN_ASKED = "when asked"
     """By `ctx.durable.save()`, and with each delivery and reminder that was handled."""
 

@@ -16,6 +16,7 @@ what is not confirmed, oldest first, and the consumer knows what it has handled.
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections import deque
 from dataclasses import dataclass
@@ -103,16 +104,18 @@ class Outbox:
         self._sent = {peer: sent for peer, sent, _ in peers}
         self._queues: dict[str, deque[Delivery]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._heads: dict[str, int] = {}
+        """The oldest number that each consumer had not confirmed when the timer last looked."""
         self._delay_s = writing.system.settings.redeliver_s
         for consumer, seq, body in kept:
             message = pickle.loads(body)
             self._queue(consumer).append(Delivery(writing.path, consumer, seq, message))
 
     def begin(self) -> None:
-        """Send again what is not confirmed."""
-        for queue in self._queues.values():
-            for delivery in list(queue)[:WINDOW]:
-                self._send(delivery)
+        """Send what an earlier instance has left."""
+        self._heads = self._oldest()
+        for consumer in self._heads:
+            self._send_window(consumer)
 
     def add(self, consumer: str, message: Any) -> None:
         """Number a message; it leaves once it is written. See `Keeper.deliver`."""
@@ -141,7 +144,7 @@ class Outbox:
             writing.system.store.submit(drop_confirmed, writing.path, confirm.consumer, confirm.seq)
         )
         self._delay_s = writing.system.settings.redeliver_s
-        for delivery in list(queue)[:WINDOW]:
+        for delivery in itertools.islice(queue, WINDOW):
             if delivery.seq >= before:
                 self._send(delivery)
 
@@ -157,11 +160,28 @@ class Outbox:
 
     def _send(self, delivery: Delivery) -> None:
         self._writing.tell(delivery.consumer, delivery)
+        self._wait()
+
+    def _wait(self) -> None:
         if self._timer is None:
             self._timer = self._writing.context.call_after(self._delay_s, self._send_again)
 
     def _send_again(self) -> None:
-        """Send what was not confirmed in time; each time without an answer doubles the wait."""
+        """Send again where nothing was confirmed since the timer last looked; that doubles the wait."""
         self._timer = None
-        self._delay_s = min(2 * self._delay_s, self._writing.system.settings.redeliver_max_s)
-        self.begin()
+        before, self._heads = self._heads, self._oldest()
+        if not self._heads:
+            return
+        stuck = [consumer for consumer, seq in self._heads.items() if before.get(consumer) == seq]
+        if stuck:
+            self._delay_s = min(2 * self._delay_s, self._writing.system.settings.redeliver_max_s)
+        for consumer in stuck:
+            self._send_window(consumer)
+        self._wait()
+
+    def _send_window(self, consumer: str) -> None:
+        for delivery in itertools.islice(self._queue(consumer), WINDOW):
+            self._send(delivery)
+
+    def _oldest(self) -> dict[str, int]:
+        return {consumer: queue[0].seq for consumer, queue in self._queues.items() if queue}

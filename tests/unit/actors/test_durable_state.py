@@ -21,6 +21,7 @@ from scanflow_actors.errors import (
 from scanflow_actors.settings import ActorSettings
 from scanflow_actors.storage import Database
 from tests.keepers import Account, Deposit, Deposits, Forget, Restored
+from tests.postgres import end_connections
 from tests.troupe import Add, Counter
 
 FAST = RestartStrategy(backoff=Backoff(min_s=0.01))
@@ -114,6 +115,16 @@ async def test_a_store_that_fails_fails_the_receiver_and_its_asker_hears_why(
             await account.ask(Deposit(5))
         with pytest.raises((ActorNotFoundError, ActorStoppedError)):
             await account.ask(Deposit(5))
+
+
+async def test_an_actor_goes_on_when_the_server_was_away_for_a_moment(postgres: str) -> None:
+    async with a_system(postgres) as system:
+        account = await system.spawn(Account, name="account", restart=FAST)
+        await account.ask(Deposit(5))
+        end_connections(postgres)
+        with pytest.raises(ActorFailedError, match="cannot write the store of actors"):
+            await account.ask(Deposit(7))
+        assert await account.ask(Deposit(1)) == 6
 
 
 async def test_the_loop_turns_while_the_store_is_waited_for(

@@ -8,11 +8,11 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-import psycopg2
 import pytest
 
 from scanflow_actors.errors import JournalError, StorageError
 from scanflow_actors.storage import Database, GroupWriter, borrow, give_back
+from tests.postgres import end_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +116,22 @@ def test_transactions_exclude_each_other(database: Database, database_address: s
     assert names(database) == ["first", "after 1"]
 
 
+def test_a_transaction_that_waited_too_long_fails_and_the_next_one_begins(
+    database: Database, database_address: str
+) -> None:
+    other = Database(database_address, SCHEMA)
+    is_server = database_address.startswith("postgresql")
+    with contextlib.closing(other):
+        other.change("set lock_timeout = '50ms'" if is_server else "pragma busy_timeout = 50")
+        with database.transaction():
+            insert(database, "first")
+            with pytest.raises(StorageError, match="cannot write"), other.transaction():
+                pass
+        with other.transaction():
+            insert(other, "second")
+    assert names(database) == ["first", "second"]
+
+
 def test_openers_at_once_make_the_tables_once(database_address: str) -> None:
     program = (
         "import sys; from scanflow_actors.storage import Database\n"
@@ -157,7 +173,7 @@ def test_a_borrowed_writer_is_one_until_the_last_gives_it_back(database_address:
 def test_a_connection_that_the_server_ended_fails_once_and_is_made_again(postgres: str) -> None:
     database = Database(postgres, SCHEMA)
     with contextlib.closing(database):
-        _end_others(postgres)
+        end_connections(postgres)
         with pytest.raises(StorageError, match="cannot write"):
             insert(database, "a")
         assert insert(database, "a") == 1
@@ -168,7 +184,7 @@ def test_a_write_is_not_acknowledged_when_the_connection_ends_before_its_commit(
 
     def insert_then_lose() -> None:
         insert(writer.database, "a")
-        _end_others(postgres)
+        end_connections(postgres)
 
     with pytest.raises(StorageError):
         writer.submit(insert_then_lose).result()
@@ -176,14 +192,6 @@ def test_a_write_is_not_acknowledged_when_the_connection_ends_before_its_commit(
     with contextlib.closing(Database(postgres, SCHEMA)) as database:
         assert names(database) == ["b"]
     writer.shutdown()
-
-
-def _end_others(postgres: str) -> None:
-    with contextlib.closing(psycopg2.connect(postgres)) as server, server.cursor() as cursor:
-        cursor.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where datname = current_database() and pid != pg_backend_pid()"
-        )
 
 
 def test_the_error_is_the_rooms_own_and_tells_no_password() -> None:
