@@ -212,33 +212,8 @@ class Ordered(Request[list[int]]):
     """The numbers so far, in order."""
 
 
-class Shop(DurableActor):
-    """Delivers items to a depot: the producer."""
-
-    def __init__(self, depot: str) -> None:
-        self.depot = depot
-        self.numbers: list[int] = []
-
-    def snapshot(self) -> Any:
-        return self.numbers
-
-    def restore(self, state: Any) -> None:
-        self.numbers = state
-
-    @receive
-    def order(self, message: Order, ctx: ActorContext) -> int:
-        if message.number not in self.numbers:
-            self.numbers.append(message.number)
-            ctx.durable.deliver(ctx.find(self.depot), Item(message.number))
-        return message.number
-
-    @receive
-    def ordered(self, message: Ordered) -> list[int]:
-        return list(self.numbers)
-
-
-class Depot(DurableActor):
-    """Takes items in: the consumer."""
+class Numbered(DurableActor):
+    """Keeps numbers."""
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
@@ -250,13 +225,32 @@ class Depot(DurableActor):
         self.numbers = state
 
     @receive
+    def ordered(self, message: Ordered) -> list[int]:
+        return list(self.numbers)
+
+
+class Shop(Numbered):
+    """Delivers items to a depot: the producer."""
+
+    def __init__(self, depot: str) -> None:
+        super().__init__()
+        self.depot = depot
+
+    @receive
+    def order(self, message: Order, ctx: ActorContext) -> int:
+        if message.number not in self.numbers:
+            self.numbers.append(message.number)
+            ctx.durable.deliver(ctx.find(self.depot), Item(message.number))
+        return message.number
+
+
+class Depot(Numbered):
+    """Takes items in: the consumer."""
+
+    @receive
     def item(self, message: Item, ctx: ActorContext) -> None:
         self.numbers.append(message.number)
         self.effect(message, ctx.durable.key)
-
-    @receive
-    def ordered(self, message: Ordered) -> list[int]:
-        return list(self.numbers)
 
     def effect(self, message: Item, key: str | None) -> None:
         """For tests that look at what is done beyond the state."""
