@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.agents.act import Done
 from scanflow_actors.agents.constraint import EPOCH, Look
 from scanflow_actors.agents.observed import Observed, added, news, thing
 from scanflow_actors.agents.plain import plain
@@ -201,6 +202,8 @@ class _Stage:
         )
         for effect in effects:
             self._call(effect, now)
+        if effects and strategy.reports is not None:  # nothing is done here: it is taken to have gone well
+            self._call(strategy.reports(thing(state), Done(is_success=True, reason="", results=())), now)
 
     def _call(self, effect: Any, now: datetime) -> None:
         for player in self.players.values():

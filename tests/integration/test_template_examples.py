@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from scanflow_actors import Clock, Journal
+from scanflow_actors.agents.replay import replay
 
 TEMPLATES = Path(__file__).parents[2] / "examples" / "templates"
 
@@ -45,6 +46,15 @@ async def played(stage: Any, name: str, folder: Path) -> Counter[str]:
     return Counter(entry.strategy for entry in outcomes if entry.holds)
 
 
+def replayed(stage: Any, name: str, folder: Path) -> Counter[str]:
+    """What the same team would have done on what was seen."""
+    journal = Journal(folder / "journal.db")
+    team = stage.team_in(TEMPLATES / name, folder / "other.db", Clock())
+    made = replay(journal.entries(), team.strategies())
+    journal.close()
+    return Counter(one.strategy for one in made.decisions if one.holds)
+
+
 async def test_the_shipped_tracker_reports_each_minute_that_had_requests(stage: Any, tmp_path: Path) -> None:
     acted = await played(stage, "tracker/as_shipped.yaml", tmp_path)
     assert acted == {"watch_classifier": 5, "tell_of_errors": 2}
@@ -73,6 +83,8 @@ async def test_the_extended_checker_finds_a_rise_that_no_threshold_finds(stage: 
 async def test_the_shipped_planner_scales_and_fails_over_and_back(stage: Any, tmp_path: Path) -> None:
     acted = await played(stage, "planner/as_shipped.yaml", tmp_path)
     assert acted == {"scale_up": 1, "scale_down": 1, "fail_over": 1, "fail_back": 1}
+    again = replayed(stage, "planner/as_shipped.yaml", tmp_path)
+    assert (again["scale_up"], again["scale_down"], again["fail_back"]) == (1, 1, 1)
 
 
 async def test_the_extended_planner_scales_by_its_own_sensor(stage: Any, tmp_path: Path) -> None:
@@ -84,6 +96,7 @@ async def test_the_extended_planner_scales_by_its_own_sensor(stage: Any, tmp_pat
 async def test_the_shipped_executor_carries_out_plans_and_reports_them(stage: Any, tmp_path: Path) -> None:
     acted = await played(stage, "executor/as_shipped.yaml", tmp_path)
     assert acted == {"change_traffic": 1, "change_replicas": 1, "tell": 2}
+    assert replayed(stage, "executor/as_shipped.yaml", tmp_path) == acted
     assert sorted(stage.TOLD) == ["ChangeReplicas", "ChangeTraffic"]
 
 

@@ -13,6 +13,7 @@ from scanflow_actors.agents.templates.messages import (
     CheckPredictions,
     PlanEnded,
     QualityViolated,
+    ReportPredictions,
     StartCanary,
 )
 from scanflow_actors.agents.templates.planner import Planner, Planning
@@ -28,6 +29,7 @@ MESSAGES: tuple[type, ...] = (
     CheckPredictions,
     PlanEnded,
     QualityViolated,
+    ReportPredictions,
     StartCanary,
 )
 """What they call each other with."""
@@ -52,6 +54,7 @@ __all__ = [
     "Planner",
     "Planning",
     "QualityViolated",
+    "ReportPredictions",
     "Retry",
     "Scale",
     "StartCanary",

@@ -17,6 +17,17 @@ QUICKLY = every(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPredictions:
+    """A program to tracker: so many predictions were made."""
+
+    predictions: int
+    runs: tuple[str, ...] = ()
+    """Ids of runs that have recorded them, if any."""
+    newdata: tuple[ArtifactRef, ...] = ()
+    """Inputs and predictions, if they are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckPredictions:
     """Tracker to checker: look whether these inputs have drifted."""
 

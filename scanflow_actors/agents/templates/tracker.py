@@ -12,6 +12,7 @@ from scanflow_actors.agents.running import use_of
 from scanflow_actors.agents.sensor import Sensor, new_runs
 from scanflow_actors.agents.strategy import Strategy
 from scanflow_actors.agents.templates.messages import HOURLY, MINUTELY, CheckMetrics, CheckPredictions
+from scanflow_actors.agents.templates.reports import counting_reports
 from scanflow_actors.triggers import Trigger  # noqa: TC001 - read when a file gives it
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Tracking:
     interval: Trigger = HOURLY
     predictions: Sensor | None = None
     """Instead of the runs in the knowledge base: states with ``total``, ``runs`` and ``artifacts``."""
+    takes_reports: bool = False
+    """Whether programs may call it with `ReportPredictions`; they are counted by themselves."""
     services: tuple[str, ...] = ()
     """Online workflows whose requests are watched: how many, how many failed, how long they took."""
     services_interval: Trigger = MINUTELY
@@ -43,7 +46,9 @@ class Tracker(Agent):
     def __init__(self, charge: Charge, config: Tracking) -> None:
         super().__init__(charge)
         watching = tuple(_watch(config, workflow) for workflow in config.services)
-        self.strategies = (_count(config, config.kind), *watching) if config.kind else watching
+        counting = () if config.kind is None else (_count(config, config.kind),)
+        reports = counting_reports(config) if config.takes_reports else ()
+        self.strategies = counting + reports + watching
 
 
 def _count(config: Tracking, kind: str) -> Strategy:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from scanflow_actors.agents import Journal
+from scanflow_actors.agents import Agent, Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,22 @@ class Fuse:
             return result
 
         return guarded
+
+
+class Mortality(Agent):
+    """Mixed into an agent: it dies before and after whatever it writes, when its fuse blows there."""
+
+    fuse: Fuse
+
+    def open_journal(self) -> Journal:
+        self.fuse.pass_point("opening")
+        return FaultyJournal(self.charge.journal).arm(self.fuse)
+
+    async def write(self, method: str, *args: Any) -> Any:
+        self.fuse.pass_point(f"before {method}")
+        result = await super().write(method, *args)
+        self.fuse.pass_point(f"after {method}")
+        return result
 
 
 class FaultyJournal(Journal):

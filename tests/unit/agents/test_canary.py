@@ -24,7 +24,7 @@ from scanflow_actors.infrastructure import ShowState
 from scanflow_actors.primitives import DeployWorkflow, UpdateWorkflowTraffic
 from scanflow_actors.workflows import Traffic
 from tests.unit.agents.crew import entries_of
-from tests.unit.agents.faults import FaultyJournal, Fuse
+from tests.unit.agents.faults import Fuse, Mortality
 from tests.unit.agents.place import BROKEN, HEALTH, SLOW_S, Place, online
 
 if TYPE_CHECKING:
@@ -196,19 +196,10 @@ async def test_what_cannot_be_tried_is_refused_with_its_reason(tmp_path: Path) -
 # ---------------------------------------------------------------------- killed in the middle
 
 
-class MortalPlanner(Planner):
+class MortalPlanner(Mortality, Planner):
     """A planner that dies when its fuse blows."""
 
     fuse = Fuse()
-
-    def open_journal(self) -> Journal:
-        return FaultyJournal(self.charge.journal).arm(type(self).fuse)
-
-    async def write(self, method: str, *args: Any) -> Any:
-        type(self).fuse.pass_point(f"before {method}")
-        result = await super().write(method, *args)
-        type(self).fuse.pass_point(f"after {method}")
-        return result
 
 
 async def canary_with(place: Place, planner: type[Planner], minutes: int) -> list[float]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scanflow_actors.actors import ActorSystem
-from scanflow_actors.agents import Action, Agent, Charge, Journal, Member, Strategy, Team, at_least, perform
+from scanflow_actors.agents import Action, Agent, Charge, Member, Strategy, Team, at_least, perform
 from scanflow_actors.artifacts import KnowledgeSettings
 from scanflow_actors.infrastructure import Infrastructure, InfrastructureActor
 from scanflow_actors.primitives import RunWorkflow
@@ -17,6 +18,8 @@ from scanflow_actors.settings import AgentSettings
 from scanflow_actors.triggers import every
 from scanflow_actors.workflows import BatchWorkflow, Executor
 from tests.unit.agents.crew import (
+    NEW_YEAR,
+    Checking,
     Counting,
     Feed,
     Works,
@@ -27,7 +30,7 @@ from tests.unit.agents.crew import (
     start,
     until,
 )
-from tests.unit.agents.faults import FaultyJournal, Fuse, KilledError
+from tests.unit.agents.faults import Fuse, KilledError, Mortality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +44,7 @@ pytestmark = pytest.mark.looptime
 HOUR_S = 3600.0
 
 
-class Mortal(Counting):
+class Mortal(Mortality, Counting):
     """Counts, until its fuse blows."""
 
     def __init__(self, charge: Charge, feed: Feed, fuse: Fuse) -> None:
@@ -53,15 +56,16 @@ class Mortal(Counting):
         then = Action(code=(words,), calls=strategy.then.calls)
         self.strategies = (replace(strategy, sense=sense, then=then),)
 
-    def open_journal(self) -> Journal:
-        self.fuse.pass_point("opening")
-        return FaultyJournal(self.charge.journal).arm(self.fuse)
 
-    async def write(self, method: str, *args: Any) -> Any:
-        self.fuse.pass_point(f"before {method}")
-        result = await super().write(method, *args)
-        self.fuse.pass_point(f"after {method}")
-        return result
+class MortalChecking(Mortality, Checking):
+    """Takes messages, until its fuse blows."""
+
+    def __init__(self, charge: Charge, fuse: Fuse) -> None:
+        super().__init__(charge)
+        self.fuse = fuse
+        (strategy,) = self.strategies
+        words = fuse.around("wording the effects", strategy.then.effects)
+        self.strategies = (replace(strategy, then=Action(code=(words,))),)
 
 
 async def live_through(folder: Path, fuse: Fuse, feed: Feed, world: World, clock: Clock) -> None:
@@ -96,6 +100,34 @@ async def test_killed_at_any_point_an_observation_counts_once(tmp_path: Path) ->
         assert world.items == [(0, 12)], f"killed {point}"
         outcomes = [e.strategy for e in entries_of(folder) if e.kind == "outcome" and e.holds]
         assert sorted(outcomes) == ["check", "count"], f"killed {point}"
+
+
+async def be_called(folder: Path, fuse: Fuse, world: World, clock: Clock) -> Feed:
+    """A team whose checker dies when it is called; a moment later, while it is asked again, all are gone."""
+    feed = Feed([1.0] * 12)
+    team = make_team(folder, clock, feed)
+    team = replace(team, members={**team.members, "checker": Member(agent=MortalChecking, args=(fuse,))})
+    async with ActorSystem() as system:
+        await start(system, team, world)
+        await asyncio.sleep(HOUR_S - 1)
+        await until(lambda: fuse.is_blown or clock.now() > NEW_YEAR + timedelta(minutes=61), within_s=90)
+    return feed
+
+
+async def test_killed_at_any_point_a_message_is_acted_on_once(tmp_path: Path) -> None:
+    whole = Fuse()
+    await be_called(tmp_path, whole, World(), clock_of_loop())
+    first = whole.points.index("before wording the effects")
+    assert {"before commit", "after commit", "before conclude"} <= set(whole.points[first:])
+    for at in range(first, len(whole.points)):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        world, clock = World(), clock_of_loop()
+        feed = await be_called(folder, Fuse(at), world, clock)
+        async with ActorSystem() as system:
+            await start(system, make_team(folder, clock, feed), world)
+            await asyncio.sleep(2 * HOUR_S)
+        assert world.items == [(0, 12)], f"killed {whole.points[at]}"
 
 
 async def test_failing_once_at_any_point_an_agent_restarts_and_goes_on(tmp_path: Path) -> None:

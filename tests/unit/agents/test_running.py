@@ -13,7 +13,6 @@ from scanflow_actors.agents import (
     Action,
     Agent,
     Charge,
-    Journal,
     Member,
     Observation,
     Sensor,
@@ -36,7 +35,7 @@ from scanflow_actors.primitives import (
 from scanflow_actors.triggers import any_of, every, on
 from scanflow_actors.workflows import Traffic
 from tests.unit.agents.crew import NEW_YEAR, entries_of, until
-from tests.unit.agents.faults import FaultyJournal, Fuse
+from tests.unit.agents.faults import Fuse, Mortality
 from tests.unit.agents.place import FAIL, HEALTH, NOTE, NOTED, Place, online
 
 if TYPE_CHECKING:
@@ -234,7 +233,7 @@ class Noting(Agent):
         )
 
 
-class MortalNoting(Noting):
+class MortalNoting(Mortality, Noting):
     def __init__(self, charge: Charge, sensor: Sensor, of: str, fuse: Fuse) -> None:
         super().__init__(charge, sensor, of)
         self.fuse = fuse
@@ -251,15 +250,6 @@ class MortalNoting(Noting):
         self.strategies = (
             replace(strategy, sense=replace(strategy.sense, read=read), then=Action(code=(words,))),
         )
-
-    def open_journal(self) -> Journal:
-        return FaultyJournal(self.charge.journal).arm(self.fuse)
-
-    async def write(self, method: str, *args: Any) -> Any:
-        self.fuse.pass_point(f"before {method}")
-        result = await super().write(method, *args)
-        self.fuse.pass_point(f"after {method}")
-        return result
 
 
 async def fail_three_runs(place: Place) -> None:

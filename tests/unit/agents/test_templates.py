@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scanflow_actors.agents import Agent, Charge, Member, Team, greater_than, strategy
+from scanflow_actors.agents.control import ShowStatus
 from scanflow_actors.agents.strategy import Call
 from scanflow_actors.agents.templates import (
     ChangeReplicas,
@@ -22,6 +23,7 @@ from scanflow_actors.agents.templates import (
     PlanEnded,
     Planner,
     Planning,
+    ReportPredictions,
     Retry,
     Scale,
     Tracker,
@@ -33,8 +35,9 @@ from scanflow_actors.primitives import (
     RunWorkflow,
 )
 from scanflow_actors.triggers import on
-from scanflow_actors.workflows import Traffic
+from scanflow_actors.workflows import BatchWorkflow, Executor as Step, Traffic
 from tests.unit.agents.crew import entries_of
+from tests.unit.agents.faults import KilledError
 from tests.unit.agents.place import HEALTH, NOTE, NOTED, Place, batch, note, online
 
 if TYPE_CHECKING:
@@ -80,6 +83,50 @@ def acted(place: Place, strategy: str) -> list[str]:
         for entry in entries_of(place.folder)
         if entry.kind == "decision" and entry.strategy == strategy and entry.decision in done
     ]
+
+
+# ---------------------------------------------------------------------- reported predictions
+
+
+def detect(newdata: Any) -> int:
+    return len(newdata)
+
+
+DETECT = BatchWorkflow(
+    name="detect",
+    executors=(Step(name="detect", run=detect, takes={"newdata": "newdata"}),),
+    result="detect",
+)
+
+
+async def test_predictions_that_programs_report_add_up_until_they_are_worth_a_check_and_count_once(
+    tmp_path: Path,
+) -> None:
+    async with Place(tmp_path, (DETECT,)) as place:
+        team = team_of(
+            place,
+            tracker=Member(agent=Tracker, args=(Tracking(kind=None, takes_reports=True),)),
+            checker=Member(agent=Checker, args=(Checking(detector="detect"),)),
+        )
+        await place.start(team)
+        tracker = place.system.find("tracker")
+        for run, count in {"a": 600, "b": 300, "c": 200, "d": 99, "e": 1000}.items():
+            report = ReportPredictions(predictions=count, runs=(run,))
+            for _ in range(2):  # the second time it is known
+                await tracker.ask(Call(message=report, key=f"report-{run}", trace=run))
+            await asyncio.sleep(2000)
+        counts = [e for e in entries_of(tmp_path) if e.strategy == "count_reported_predictions"]
+        assert [e.reason for e in counts if e.kind == "decision"] == [
+            "total 900 < 1000",
+            "total 1199 >= 1000",
+        ]
+        await asyncio.sleep(3600)
+        asked = [e for e in entries_of(tmp_path) if (e.strategy, e.kind) == ("check_predictions", "decision")]
+        assert [e.body["state"]["runs"] for e in asked] == [["a", "b", "c", "d"], ["e"]]
+        status = await tracker.ask(ShowStatus())
+        assert [report.runs for _, report in status.belief.reports] == [
+            ("e",)
+        ]  # the others are of use no more
 
 
 # ---------------------------------------------------------------------- scaling by QoS
@@ -289,6 +336,43 @@ class Listener(Agent):
     @strategy(when=on(PlanEnded))
     def hear(self, ended: PlanEnded) -> None:
         self.heard.append(ended)
+
+
+class Forgetful(Executor):
+    """Dies before it has written down what became of a plan."""
+
+    is_mortal = True
+
+    async def write(self, method: str, *args: Any) -> Any:
+        if method == "conclude" and type(self).is_mortal:
+            raise KilledError(method)
+        return await super().write(method, *args)
+
+
+async def test_an_outcome_is_reported_once_though_the_executor_dies_before_it_is_written_down(
+    tmp_path: Path,
+) -> None:
+    heard: list[PlanEnded] = []
+    place = Place(tmp_path, (online(1),))
+    config = Execution(online=("w",), reports_to="asker")
+    team = team_of(
+        place,
+        executor=Member(agent=Forgetful, args=(config,)),
+        asker=Member(agent=Listener, args=(heard,)),
+    )
+    async with place:
+        await place.start(team)
+        await place.must(DeployWorkflow(workflow="w"))
+        plan = Call(message=ChangeReplicas(workflow="w", replicas=4), key="plan", trace="plan")
+        await place.system.find("executor").ask(plan)
+        await asyncio.sleep(60)
+        assert not await team.settled(timeout_s=1)
+    Forgetful.is_mortal = False
+    async with place:
+        await place.start(team)
+        assert await team.settled(timeout_s=60)
+        assert await replicas_of(place) == 4
+    assert [(each.plan, each.is_success) for each in heard] == [("ChangeReplicas", True)]
 
 
 async def test_plans_become_primitives_and_their_outcome_is_reported(tmp_path: Path) -> None:
