@@ -124,9 +124,7 @@ async def test_predictions_that_programs_report_add_up_until_they_are_worth_a_ch
         asked = [e for e in entries_of(tmp_path) if (e.strategy, e.kind) == ("check_predictions", "decision")]
         assert [e.body["state"]["runs"] for e in asked] == [["a", "b", "c", "d"], ["e"]]
         status = await tracker.ask(ShowStatus())
-        assert [report.runs for _, report in status.belief.reports] == [
-            ("e",)
-        ]  # the others are of use no more
+        assert [report.runs for _, report in status.belief.reports] == [("e",)]  # the rest was used
 
 
 # ---------------------------------------------------------------------- scaling by QoS
