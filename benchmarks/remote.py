@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 TOLD = 50_000
 TOLD_RAY = 1_000
-ASKS = 5_000
-ASKS_RAY = 1_000
+ASKS = 20_000
+ASKS_RAY = 2_000
 IN_FLIGHT = 100
 ALONE = 300
 CASES = ("tell", "ask in flight", "ask alone")
@@ -98,6 +98,16 @@ async def measured(pid: int, count: int, work: Callable[[], Awaitable[Any]]) -> 
     return {"per_s": count / wall, "cpu_us": 1e6 * spent / count}
 
 
+async def many(count: int, ask: Callable[[], Awaitable[Any]]) -> None:
+    """A hundred askers, each with one ask under way at any time."""
+
+    async def asker() -> None:
+        for _ in range(count // IN_FLIGHT):
+            await ask()
+
+    await asyncio.gather(*(asker() for _ in range(IN_FLIGHT)))
+
+
 async def latencies(call: Callable[[], Awaitable[Any]]) -> dict[str, float]:
     taken = []
     for _ in range(ALONE):
@@ -121,8 +131,7 @@ async def ours(case: str, counter: ActorRef) -> dict[str, float]:
         await counter.ask(Add(0), timeout_s=120)
 
     async def ask() -> None:
-        for _ in range(ASKS // IN_FLIGHT):
-            await asyncio.gather(*(counter.ask(Add(1)) for _ in range(IN_FLIGHT)))
+        await many(ASKS, lambda: counter.ask(Add(1)))
 
     if case == "tell":
         return await measured(pid, TOLD, tell)
@@ -148,6 +157,9 @@ class RawPlayer:
 
 
 async def raw(case: str, counter: Any) -> dict[str, float]:
+    async def one() -> Any:
+        return await counter.add.remote(1)
+
     pid = await counter.pid.remote()
     for _ in range(20):
         await counter.add.remote(1)
@@ -158,16 +170,12 @@ async def raw(case: str, counter: Any) -> dict[str, float]:
         await last
 
     async def ask() -> None:
-        for _ in range(ASKS_RAY // IN_FLIGHT):
-            await asyncio.gather(*(counter.add.remote(1) for _ in range(IN_FLIGHT)))
+        await many(ASKS_RAY, one)
 
     if case == "tell":
         return await measured(pid, TOLD_RAY, tell)
     if case == "ask in flight":
         return await measured(pid, ASKS_RAY, ask)
-
-    async def one() -> Any:
-        return await counter.add.remote(1)
 
     return await latencies(one)
 
