@@ -28,6 +28,10 @@ class PaperCarrier:
         self._host = host
         self._is_open = True
 
+    @property
+    def is_costly(self) -> bool:
+        return self._node.host == CONTROLLER
+
     def carry(self, number: int, entries: list[Entry]) -> int:
         frame = pack(entries)
         self._try(number, frame)

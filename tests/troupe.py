@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors import (
@@ -393,6 +394,20 @@ class Mortal(Counter):
     @receive
     def note(self, message: Note) -> None:
         self.recorder.tell(Note(f"{self.name}: {message.value}"))
+
+
+class StartsOnce(Actor):
+    """Starts, and leaves a mark by which it fails to start again."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = Path(mark)
+
+    async def on_start(self, ctx: ActorContext) -> None:
+        self.mark.touch(exist_ok=False)
+
+    @receive
+    def add(self, message: Add) -> int:
+        return message.amount
 
 
 class FailingStart(Actor):

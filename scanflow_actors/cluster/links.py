@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 class Carrier(Protocol):
     """Brings the frames of one link to the other host."""
 
+    @property
+    def is_costly(self) -> bool:
+        """Whether a frame costs as much as some hundred messages: then small ones wait for each other."""
+
     def carry(self, number: int, entries: list[Entry]) -> int:
         """Send a frame; `Links.acknowledged` is called when the other host has it.
 
@@ -68,11 +72,20 @@ class Line:
         """Send what the window has room for."""
         self.is_due = False
         link, settings = self.link, self._settings
-        while (frame := link.next_frame()) is not None:
+        while (frame := None if self._should_wait else link.next_frame()) is not None:
             number, entries = frame
             size = self.carrier.carry(number, entries)
             fitting = settings.frame_bytes * len(entries) // max(size, 1)
             link.frame_entries = min(max(fitting, 1), settings.frame_entries)  # as large as the last ones
+
+    @property
+    def _should_wait(self) -> bool:
+        """Whether what is queued is little, and better leaves when the frame before it has arrived."""
+        return (
+            self.carrier.is_costly
+            and self.link.in_flight > 0
+            and len(self.queue) < self._settings.frame_entries // 4
+        )
 
 
 class Links:

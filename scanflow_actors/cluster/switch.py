@@ -98,11 +98,16 @@ class Switch:
         if client is not None:
             self._task = asyncio.create_task(self._keep(client), name=f"stream to {host}")
 
+    @property
+    def is_costly(self) -> bool:
+        """Whether frames go by Ray."""
+        return self._client is None or not self._client.is_open
+
     def carry(self, number: int, entries: list[Entry]) -> int:
         """Send a frame; how many bytes it has."""
         frame = pack(entries)
         self._unacknowledged[number] = frame
-        if self._client is None or not self._client.is_open:
+        if self._client is None or self.is_costly:
             self._slow.send(number, frame)
         else:
             self._client.send(number, self._inbox.tell(self._host), frame)

@@ -35,6 +35,7 @@ from tests.troupe import (
     Pid,
     Recorder,
     Relay,
+    StartsOnce,
     TellAll,
     Waiting,
     Watcher,
@@ -44,6 +45,8 @@ from tests.troupe import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scanflow_actors.actors import ActorRef
     from tests.stage import Stage
 
@@ -116,6 +119,20 @@ async def test_g13_a_death_counts_as_one_restart_and_too_many_end_the_actor(stag
     assert await watcher.ask(Notes(at_least=1)) == [(counter.path, "host lost")]
     with pytest.raises((ActorNotFoundError, ActorStoppedError)):
         await counter.ask(Add(1))
+
+
+async def test_g13_an_actor_that_cannot_start_again_counts_its_tries_and_stays_down(
+    stage: Stage, tmp_path: Path
+) -> None:
+    watcher = await stage.spawn(Watcher)
+    strategy = RestartStrategy(max_restarts=2, backoff=Backoff(min_s=0.01))
+    once = await stage.spawn(StartsOnce, str(tmp_path / "mark"), restart=strategy)
+    assert await once.ask(Add(7)) == 7
+    await watcher.ask(WatchIt(once))
+    await killed(stage, once)
+    assert await watcher.ask(Notes(at_least=1), timeout_s=120) == [(once.path, "host lost")]
+    with pytest.raises((ActorNotFoundError, ActorStoppedError)):
+        await once.ask(Add(1))
 
 
 async def test_g14_a_restart_in_another_process_is_not_a_termination(stage: Stage) -> None:

@@ -46,6 +46,7 @@ class Here:
     """One end of a link on Ray's calls: what a carrier needs of a node."""
 
     host = "host-1"
+    is_costly = True
 
     def __init__(self) -> None:
         self.arrived: list[str] = []
