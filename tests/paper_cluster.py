@@ -28,9 +28,7 @@ class PaperCarrier:
         self._host = host
         self._is_open = True
 
-    @property
-    def is_costly(self) -> bool:
-        return self._node.host == CONTROLLER
+    is_busy = False
 
     def carry(self, number: int, entries: list[Entry]) -> int:
         frame = pack(entries)

@@ -55,20 +55,26 @@ class RayCarrier:
         self._host = host
         self._handle = handle
         self._loop = asyncio.get_running_loop()
-        self._is_open = True
+        self.is_open = True
+        self._calls = 0
         self._rides: dict[int, bytes] = {}
         self._fresh: list[int] = []
         self._heard = 0
         self._is_waited_for = False
         self._changed = threading.Condition()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is under way: one more costs as much as some hundred messages."""
+        return self._calls > 0
+
     def close(self) -> None:
         """Send nothing any more."""
-        self._is_open = False
+        self.is_open = False
 
     def send(self, number: int, frame: bytes) -> None:
         """Send a frame, again and again until it has arrived or the host has died."""
-        if not self._is_open:
+        if not self.is_open:
             return
         with self._changed:
             if self._is_waited_for and number != NO_FRAME:
@@ -76,6 +82,7 @@ class RayCarrier:
                 self._fresh.append(number)
                 self._changed.notify()
                 return
+        self._calls += 1
         expected = self._inbox.tell(self._host)
         call: Any = self._handle.deliver.remote(self._node.host, number, frame, expected)
         call.future().add_done_callback(
@@ -117,6 +124,7 @@ class RayCarrier:
             self._changed.notify()
 
     def _answered(self, number: int, frame: bytes, outcome: Future[Answered]) -> None:
+        self._calls -= 1
         error = outcome.exception()
         if error is None:
             expected, rides = outcome.result()
@@ -137,6 +145,8 @@ class RayCarrier:
 
 class Outbox:
     """Frames for the controller, which is no Ray actor and comes to collect them."""
+
+    is_busy = False
 
     def __init__(self, node: Node) -> None:
         self._node = node

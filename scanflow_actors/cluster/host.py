@@ -139,7 +139,9 @@ class HostProcess:
         if peer is None:
             slow = self._outbox = Outbox(node)
         else:
-            slow = self._carriers[other] = RayCarrier(node, self._inbox, other, peer.handle)
+            slow = RayCarrier(node, self._inbox, other, peer.handle)
+            living = {host: carrier for host, carrier in self._carriers.items() if carrier.is_open}
+            self._carriers = {**living, other: slow}
         return Switch(node.links, self._inbox, other, slow, self._client(node.host, other, peer))
 
     def _client(self, own: str, other: str, peer: Peer | None) -> StreamClient | None:

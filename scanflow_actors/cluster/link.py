@@ -31,11 +31,6 @@ class LinkSender(Generic[T]):
         return self._next
 
     @property
-    def in_flight(self) -> int:
-        """Frames that were taken out and are not acknowledged."""
-        return len(self._sent)
-
-    @property
     def is_idle(self) -> bool:
         """Whether everything has been acknowledged."""
         return not self.queue and not self._sent

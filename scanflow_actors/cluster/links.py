@@ -20,8 +20,8 @@ class Carrier(Protocol):
     """Brings the frames of one link to the other host."""
 
     @property
-    def is_costly(self) -> bool:
-        """Whether a frame costs as much as some hundred messages: then small ones wait for each other."""
+    def is_busy(self) -> bool:
+        """Whether a frame is under way that small ones better wait for, since each is dear."""
 
     def carry(self, number: int, entries: list[Entry]) -> int:
         """Send a frame; `Links.acknowledged` is called when the other host has it.
@@ -80,12 +80,8 @@ class Line:
 
     @property
     def _should_wait(self) -> bool:
-        """Whether what is queued is little, and better leaves when the frame before it has arrived."""
-        return (
-            self.carrier.is_costly
-            and self.link.in_flight > 0
-            and len(self.queue) < self._settings.frame_entries // 4
-        )
+        """Whether what is queued is little, and better leaves together with what is queued meanwhile."""
+        return self.carrier.is_busy and len(self.queue) < self._settings.frame_entries // 4
 
 
 class Links:
@@ -135,8 +131,9 @@ class Links:
     def acknowledged(self, host: str, expected: int) -> None:
         """Hear how far the other host has received, and send on."""
         line = self.lines.get(host)
-        if line is not None and line.link.acknowledge(expected):
-            line.carrier.acknowledged(expected)
+        if line is not None:
+            if line.link.acknowledge(expected):
+                line.carrier.acknowledged(expected)
             line.flush()
             self._look_drained()
 

@@ -66,6 +66,10 @@ def node_ip() -> str:
 class SlowCarrier(Protocol):
     """Carries frames wherever Ray works."""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is under way whose end is soon to come."""
+
     def send(self, number: int, frame: bytes) -> None:
         """Send a frame, again and again until it has arrived or the host has died."""
 
@@ -99,15 +103,15 @@ class Switch:
             self._task = asyncio.create_task(self._keep(client), name=f"stream to {host}")
 
     @property
-    def is_costly(self) -> bool:
-        """Whether frames go by Ray."""
-        return self._client is None or not self._client.is_open
+    def is_busy(self) -> bool:
+        """Whether Ray carries a frame just now; frames on a stream wait for nothing."""
+        return self._slow.is_busy and (self._client is None or not self._client.is_open)
 
     def carry(self, number: int, entries: list[Entry]) -> int:
         """Send a frame; how many bytes it has."""
         frame = pack(entries)
         self._unacknowledged[number] = frame
-        if self._client is None or self.is_costly:
+        if self._client is None or not self._client.is_open:
             self._slow.send(number, frame)
         else:
             self._client.send(number, self._inbox.tell(self._host), frame)

@@ -46,7 +46,6 @@ class Here:
     """One end of a link on Ray's calls: what a carrier needs of a node."""
 
     host = "host-1"
-    is_costly = True
 
     def __init__(self) -> None:
         self.arrived: list[str] = []
@@ -65,6 +64,10 @@ class Here:
     def _connect(self, host: str, peer: Peer | None) -> Here:
         del host, peer
         return self
+
+    @property
+    def is_busy(self) -> bool:
+        return self.carrier.is_busy
 
     def carry(self, number: int, entries: list[Entry]) -> int:
         frame = pack(entries)
@@ -163,4 +166,27 @@ async def test_a_frame_whose_call_was_lost_is_sent_again(caplog: pytest.LogCaptu
     assert here.ray.calls[1][0][1] == 0
     assert here.links.retransmits == 1
     assert "is sent again" in caplog.text
+    await here.links.close()
+
+
+async def test_small_frames_wait_for_the_call_that_is_under_way_and_then_leave_together() -> None:
+    here = Here()
+    for name in ("first", "second", "third"):
+        here.push(name)
+        await asyncio.sleep(0)
+    [(_, outcome)] = here.ray.calls
+    outcome.set_result((1, []))
+    async with asyncio.timeout(30):
+        while len(here.ray.calls) < 2:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+    assert [label for label, _ in unpack(here.ray.calls[1][0][2])] == [Where("second"), Where("third")]
+    await here.links.close()
+
+
+async def test_a_frame_that_rode_home_holds_nothing_up() -> None:
+    here = Here()
+    assert await here.called(0, pushing="first") == [0]
+    here.push("second")
+    await asyncio.sleep(0)
+    assert [arguments[1] for arguments, _ in here.ray.calls] == [1]
     await here.links.close()

@@ -30,6 +30,7 @@ class SlowDouble:
         self.sender = sender
         self.sent: list[int] = []
         self.links: Links | None = None
+        self.is_busy = False
 
     def send(self, number: int, frame: bytes) -> None:
         self.sent.append(number)
