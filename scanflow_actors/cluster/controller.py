@@ -76,7 +76,7 @@ class Controller:
         self.node.on_ended = self._on_ended
         loop, window = self.node.system.loop, settings.ray.link_window
         self._inbox = Inbox(loop, self.node.receive, window=window)
-        self.hosts = Hosts(uid, settings, self, inbox=self._inbox)
+        self.hosts = Hosts(uid, settings, self, inbox=self._inbox, acknowledged=self.node.links.acknowledged)
         self._server: StreamServer | None = None
         self._settings = settings
         self._pools: dict[str, asyncio.Task[Host]] = {}

@@ -18,7 +18,7 @@ import cloudpickle
 import ray
 
 from scanflow_actors.actors.message import StopReason
-from scanflow_actors.cluster.carriers import Answered, Outbox, RayCarrier
+from scanflow_actors.cluster.carriers import Answered, Outbox, RayCarrier, post
 from scanflow_actors.cluster.connection import NO_FRAME
 from scanflow_actors.cluster.directory import CONTROLLER
 from scanflow_actors.cluster.inbox import Inbox
@@ -178,7 +178,9 @@ class HostProcess:
             The number that is expected next from it, and frames for it that were ready to go.
         """
         carrier = self._carriers.get(sender)  # the controller has none: it comes to collect its frames
-        if carrier is not None:
+        if carrier is None:
+            post(self._loop, self._node.links.acknowledged, sender, acknowledged)
+        else:
             carrier.begin(acknowledged)
         again = number < self._inbox.expected(sender)
         if number != NO_FRAME:
@@ -188,9 +190,10 @@ class HostProcess:
         return self._inbox.tell(sender), rides
 
     @ray.method(concurrency_group="collect")
-    def collect(self, expected: int) -> list[tuple[int, bytes]]:
-        """Give the controller its frames; empty when none came for a while."""
-        return self._outbox.collect(expected, self._settings.ray.poll_timeout_s)
+    def collect(self, expected: int) -> Answered:
+        """Give the controller its frames, none when none came for a while, and what is expected from it."""
+        frames = self._outbox.collect(expected, self._settings.ray.poll_timeout_s)
+        return self._inbox.tell(CONTROLLER), frames
 
     @ray.method(concurrency_group="pulse")
     def hello(self) -> tuple[int, str, Address]:

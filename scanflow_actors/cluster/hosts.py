@@ -20,6 +20,7 @@ from scanflow_actors.cluster.pulse import Host, HostHandle, Pulse, call
 from scanflow_actors.errors import HostStartError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from scanflow_actors.cluster.inbox import Inbox
@@ -50,8 +51,10 @@ class Hosts:
         listener: HostListener,
         *,
         inbox: Inbox,
+        acknowledged: Callable[[str, int], None],
     ) -> None:
         self._inbox = inbox
+        self._on_acknowledged = acknowledged
         self.streams: Streams | None = None
         """What new hosts are told of the system's sockets; None does without."""
         self.living: dict[str, Host] = {}
@@ -137,12 +140,13 @@ class Hosts:
         """Bring the host's frames in, for as long as it lives."""
         while host.id in self.living:
             try:
-                frames = await call(host.handle.collect.remote(self._inbox.tell(host.id)))
+                acknowledged, frames = await call(host.handle.collect.remote(self._inbox.tell(host.id)))
             except ActorDiedError:
                 return  # `_died` is called by its watch
             except RayActorError:  # the call was lost: what was not acknowledged is still there
                 await asyncio.sleep(RETRY_S)
                 continue
+            self._on_acknowledged(host.id, acknowledged)
             for number, frame in frames:
                 self._inbox.take(host.id, number, frame)
 
