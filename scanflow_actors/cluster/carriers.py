@@ -30,6 +30,12 @@ ACKNOWLEDGE_S = 0.05
 TURNS = 4
 """Of the event loop, that a call waits for frames to take home: an actor that answers at once needs three."""
 
+BATCH_BYTES = 1_000
+"""Of a frame that brings more than a few messages."""
+
+TURNS_AFTER = 1
+"""Of the event loop, that such a call waits for a second frame of answers after the first."""
+
 PATIENCE_S = 0.1
 """Seconds that it waits at most: a loop that is held up for so long has nothing ready."""
 
@@ -57,6 +63,8 @@ class RayCarrier:
         self._loop = asyncio.get_running_loop()
         self.is_open = True
         self._calls = 0
+        self._turns = 0
+        self._is_batch = False
         self._rides: dict[int, bytes] = {}
         self._fresh: list[int] = []
         self._heard = 0
@@ -80,7 +88,10 @@ class RayCarrier:
             if self._is_waited_for and number != NO_FRAME:
                 self._rides[number] = frame
                 self._fresh.append(number)
-                self._changed.notify()
+                if self._is_batch:
+                    self._turns = TURNS_AFTER
+                else:
+                    self._done_waiting()
                 return
         self._calls += 1
         expected = self._inbox.tell(self._host)
@@ -89,14 +100,16 @@ class RayCarrier:
             lambda outcome: post(self._loop, self._answered, number, frame, outcome)
         )
 
-    def begin(self, acknowledged: int) -> None:
+    def begin(self, acknowledged: int, size: int) -> None:
         """Let frames ride home on a call of the other host that has come in. On a thread of Ray.
 
         Args:
             acknowledged: The number that the other host expects next.
+            size: Bytes of the frame that it brings.
         """
         with self._changed:
             self._is_waited_for = True
+            self._is_batch = size > BATCH_BYTES
             if acknowledged > self._heard:
                 self._heard = acknowledged
                 self._rides = {number: ride for number, ride in self._rides.items() if number >= acknowledged}
@@ -108,20 +121,25 @@ class RayCarrier:
         Args:
             again: Whether an answer may have been lost: then what rode on that one is given again.
         """
-        post(self._loop, self._settle, TURNS)
+        self._turns = TURNS
+        post(self._loop, self._settle)
         with self._changed:
-            self._changed.wait_for(lambda: self._fresh or not self._is_waited_for, timeout=PATIENCE_S)
+            self._changed.wait_for(lambda: not self._is_waited_for, timeout=PATIENCE_S)
             self._is_waited_for = False
             fresh, self._fresh = self._fresh, []
             return [(number, ride) for number, ride in self._rides.items() if again or number in fresh]
 
-    def _settle(self, turns: int) -> None:
-        if turns:
-            self._loop.call_soon(self._settle, turns - 1)
+    def _settle(self) -> None:
+        self._turns -= 1
+        if self._turns >= 0 and self._is_waited_for:
+            self._loop.call_soon(self._settle)
             return
         with self._changed:
-            self._is_waited_for = False
-            self._changed.notify()
+            self._done_waiting()
+
+    def _done_waiting(self) -> None:
+        self._is_waited_for = False
+        self._changed.notify()
 
     def _answered(self, number: int, frame: bytes, outcome: Future[Answered]) -> None:
         self._calls -= 1

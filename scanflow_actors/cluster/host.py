@@ -181,7 +181,7 @@ class HostProcess:
         if carrier is None:
             post(self._loop, self._node.links.acknowledged, sender, acknowledged)
         else:
-            carrier.begin(acknowledged)
+            carrier.begin(acknowledged, len(frame))
         again = number < self._inbox.expected(sender)
         if number != NO_FRAME:
             self._inbox.take(sender, number, frame)

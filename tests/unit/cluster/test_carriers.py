@@ -83,11 +83,13 @@ class Here:
     def push(self, name: str) -> None:
         self.links.push(OTHER, (Where(name), None))
 
-    async def called(self, acknowledged: int, *, again: bool = False, pushing: str = "") -> list[int]:
+    async def called(
+        self, acknowledged: int, *, again: bool = False, pushing: str = "", size: int = 100
+    ) -> list[int]:
         """A call of the other host comes in: the numbers of the frames that ride home on it."""
 
         def call() -> list[tuple[int, bytes]]:
-            self.carrier.begin(acknowledged)
+            self.carrier.begin(acknowledged, size)
             if pushing:
                 asyncio.run_coroutine_threadsafe(self._push(pushing), loop)
             return self.carrier.end(again=again)
@@ -95,8 +97,10 @@ class Here:
         loop = asyncio.get_running_loop()
         return [number for number, _ in await asyncio.to_thread(call)]
 
-    async def _push(self, name: str) -> None:
-        self.push(name)
+    async def _push(self, names: str) -> None:
+        for name in names.split():
+            self.push(name)
+            await asyncio.sleep(0)
 
 
 async def test_a_frame_rides_home_on_a_call_that_waits() -> None:
@@ -189,4 +193,11 @@ async def test_a_frame_that_rode_home_holds_nothing_up() -> None:
     here.push("second")
     await asyncio.sleep(0)
     assert [arguments[1] for arguments, _ in here.ray.calls] == [1]
+    await here.links.close()
+
+
+async def test_the_answers_to_a_batch_ride_home_together() -> None:
+    here = Here()
+    assert await here.called(0, pushing="first second", size=10_000) == [0, 1]
+    assert here.ray.calls == []
     await here.links.close()
