@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scanflow_actors.actors import ActorSystem, Backoff, RestartStrategy
+from scanflow_actors.actors.observing.taps import Tap
 from scanflow_actors.cluster import Pooled, RayActorSystem
 from scanflow_actors.errors import ActorFailedError, AskTimeoutError, HostLostError
 from scanflow_actors.settings import ActorSettings, RaySettings, Settings
@@ -28,6 +31,8 @@ from scanflow_actors.testing import (
 from tests.troupe import Add, Counter, Gate, Messenger, Note, Notes, Pass, Recorder, TellAll, Waiting
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scanflow_actors.actors import ActorRef
 
 FAST = RestartStrategy(max_restarts=100, backoff=Backoff(min_s=0.0, jitter_ratio=0.0))
@@ -129,14 +134,33 @@ async def test_the_process_of_the_test_does_not_die() -> None:
             await counter.ask(Add(1))
 
 
-async def test_faults_on_ray(ray_session: None) -> None:  # noqa: ARG001 - must run
+@dataclass(frozen=True)
+class Farewell:
+    """Makes taps that write down their process when its system has shut down."""
+
+    folder: Path
+
+    def __call__(self) -> Tap:
+        return _FarewellTap(self.folder)
+
+
+class _FarewellTap(Tap):
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def close(self) -> None:
+        (self._folder / str(os.getpid())).touch()
+
+
+async def test_faults_on_ray(ray_session: None, tmp_path: Path) -> None:  # noqa: ARG001 - must run
     faults = Faults(
         drop("/recorder", message=Note, at=3),
         duplicate("/recorder", message=Note, at=5),
         die("/counter", at=2),
         seed=4,
     )
-    settings = Settings(actors=ActorSettings(taps=(faults,)), ray=RaySettings(standby_hosts=1))
+    taps = (faults, Farewell(tmp_path))
+    settings = Settings(actors=ActorSettings(taps=taps), ray=RaySettings(standby_hosts=1))
     async with RayActorSystem("faulty", settings=settings) as system:
         recorder = await system.spawn(Recorder, name="recorder", placement=Pooled("a"))
         messenger = await system.spawn(Messenger, name="messenger", placement=Pooled("b"))
@@ -147,10 +171,16 @@ async def test_faults_on_ray(ray_session: None) -> None:  # noqa: ARG001 - must 
         with pytest.raises(HostLostError):
             await counter.ask(Add(1))
         assert await counter.ask(Add(1)) == 1  # another process, whose faults count anew
-        await killed(system)
+        gate = await killed(system)
+        pids = {system.process_of(ref) for ref in (recorder, messenger, counter, gate)}
+    assert said_farewell(tmp_path) >= {*pids, os.getpid()}
 
 
-async def killed(system: RayActorSystem) -> None:
+def said_farewell(folder: Path) -> set[int]:
+    return {int(file.name) for file in folder.iterdir()}
+
+
+async def killed(system: RayActorSystem) -> ActorRef:
     gate: ActorRef = await system.spawn(Gate, name="gate", restart=FAST)
     asked = asyncio.ensure_future(gate.ask(Pass()))
     await gate.ask(Waiting(1))
@@ -158,3 +188,4 @@ async def killed(system: RayActorSystem) -> None:
     with pytest.raises(HostLostError):
         await asked
     assert await gate.ask(Waiting(0)) == 0
+    return gate
