@@ -24,6 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.durable.store import drop_confirmed, pickled
+from scanflow_actors.actors.durable.writing import under
 from scanflow_actors.errors import MailboxFullError
 
 if TYPE_CHECKING:
@@ -85,11 +86,8 @@ class Inbox:
         if delivery.seq > received + 1:
             return
         if delivery.seq == received + 1:
-            writing.key = delivery.key
-            try:
+            with under(delivery.key):
                 await handle(delivery.message)
-            finally:
-                writing.key = None
             received = self._received[producer] = delivery.seq
             writing.change(_RECEIVED, writing.path, producer, received)
             await writing.save()
@@ -102,14 +100,17 @@ class Outbox:
     def __init__(self, writing: Writing, peers: list[tuple[Any, ...]], kept: list[tuple[Any, ...]]) -> None:
         self._writing = writing
         self._sent = {peer: sent for peer, sent, _ in peers}
+        self._confirmed = dict(self._sent)
         self._queues: dict[str, deque[Delivery]] = {}
+        """What is written and not confirmed, by consumer."""
         self._timer: asyncio.TimerHandle | None = None
         self._heads: dict[str, int] = {}
         """The oldest number that each consumer had not confirmed when the timer last looked."""
         self._delay_s = writing.system.settings.redeliver_s
         for consumer, seq, body in kept:
-            message = pickle.loads(body)
-            self._queue(consumer).append(Delivery(writing.path, consumer, seq, message))
+            queue = self._queues.setdefault(consumer, deque())
+            queue.append(Delivery(writing.path, consumer, seq, pickle.loads(body)))
+            self._confirmed[consumer] = queue[0].seq - 1
 
     def begin(self) -> None:
         """Send what an earlier instance has left."""
@@ -119,17 +120,15 @@ class Outbox:
 
     def add(self, consumer: str, message: Any) -> None:
         """Number a message; it leaves once it is written. See `Keeper.deliver`."""
-        writing, queue = self._writing, self._queue(consumer)
-        capacity = writing.system.settings.outbox_capacity
-        if len(queue) >= capacity:
+        writing, capacity = self._writing, self._writing.system.settings.outbox_capacity
+        seq = self._sent.get(consumer, 0) + 1
+        if seq - self._confirmed.get(consumer, 0) > capacity:
             raise MailboxFullError(path=consumer, capacity=capacity)
         body = pickled(message, f"a {type(message).__name__}")
-        seq = self._sent[consumer] = self._sent.get(consumer, 0) + 1
-        delivery = Delivery(writing.path, consumer, seq, message)
-        queue.append(delivery)
+        self._sent[consumer] = seq
         writing.change(_ADD, writing.path, consumer, seq, body)
         writing.change(_SENT, writing.path, consumer, seq)
-        writing.then(partial(self._send_new, delivery))
+        writing.then(partial(self._send_new, Delivery(writing.path, consumer, seq, message)))
 
     def confirm(self, confirm: Confirm) -> None:
         """Let go of what the consumer has handled; what waited for room in the window leaves."""
@@ -137,6 +136,7 @@ class Outbox:
         if not queue or queue[0].seq > confirm.seq:
             return
         before = queue[0].seq + WINDOW
+        self._confirmed[confirm.consumer] = confirm.seq
         while queue and queue[0].seq <= confirm.seq:
             queue.popleft()
         writing = self._writing
@@ -150,12 +150,11 @@ class Outbox:
 
     # ------------------------------------------------------------------ inside
 
-    def _queue(self, consumer: str) -> deque[Delivery]:
-        return self._queues.setdefault(consumer, deque())
-
     def _send_new(self, delivery: Delivery) -> None:
-        queue = self._queue(delivery.consumer)
-        if queue and delivery.seq < queue[0].seq + WINDOW:
+        """Send a message that is written now, if there is room in the window."""
+        queue = self._queues.setdefault(delivery.consumer, deque())
+        queue.append(delivery)
+        if delivery.seq < queue[0].seq + WINDOW:
             self._send(delivery)
 
     def _send(self, delivery: Delivery) -> None:
@@ -180,7 +179,7 @@ class Outbox:
         self._wait()
 
     def _send_window(self, consumer: str) -> None:
-        for delivery in itertools.islice(self._queue(consumer), WINDOW):
+        for delivery in itertools.islice(self._queues[consumer], WINDOW):
             self._send(delivery)
 
     def _oldest(self) -> dict[str, int]:

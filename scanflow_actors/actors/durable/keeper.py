@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.durable.delivery import Inbox, Outbox
 from scanflow_actors.actors.durable.reminders import Reminders
+from scanflow_actors.actors.durable.writing import KEY
 
 if TYPE_CHECKING:
     from scanflow_actors.actors.durable.store import Kept
@@ -32,7 +33,7 @@ class Keeper:
     @property
     def key(self) -> str | None:
         """Names the delivery or timer that is being handled, the same when it is handled again; else None."""
-        return self.writing.key
+        return KEY.get()
 
     @property
     def timers(self) -> frozenset[str]:

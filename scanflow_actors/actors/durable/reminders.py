@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.durable.store import pickled
+from scanflow_actors.actors.durable.writing import under
 from scanflow_actors.actors.message import Reply
 
 if TYPE_CHECKING:
@@ -105,11 +106,8 @@ class Reminders:
         if reminder is None or reminder.due_at != due.due_at:
             return
         if not reminder.is_skipped(now_s):
-            writing.key = f"{writing.path}!{due.name}@{due.due_at}"
-            try:
+            with under(f"{writing.path}!{due.name}@{due.due_at}"):
                 await handle(reminder.message)
-            finally:
-                writing.key = None
         if self.known.get(due.name) is reminder:  # else its receiver has replaced or cancelled it
             self._move(due.name, reminder.next(now_s))
         await writing.save()

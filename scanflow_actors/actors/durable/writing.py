@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from scanflow_actors.actors.ref import ActorRef
 from scanflow_actors.errors import SupersededError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from scanflow_actors.actors.cell import Cell
     from scanflow_actors.actors.context import ActorContext
@@ -27,6 +29,19 @@ if TYPE_CHECKING:
     from scanflow_actors.actors.message import Reply
 
 _log = logging.getLogger(__name__)
+
+KEY: ContextVar[str | None] = ContextVar("scanflow_key", default=None)
+"""Names the delivery or timer that is being handled in this context."""
+
+
+@contextmanager
+def under(key: str) -> Iterator[None]:
+    """Handle a delivery or a timer, which has this name."""
+    KEY.set(key)
+    try:
+        yield
+    finally:
+        KEY.set(None)
 
 
 class Writing:
@@ -37,7 +52,6 @@ class Writing:
         self.system = cell.system
         self.context = context
         self.incarnation = kept.incarnation
-        self.key: str | None = None
         self._cell = cell
         self._actor = actor
         self._body = kept.body

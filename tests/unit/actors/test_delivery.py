@@ -197,6 +197,26 @@ async def test_what_a_failed_receiver_delivered_is_not_sent(folder: Path) -> Non
         assert await depot.ask(Ordered()) == [2]
 
 
+async def test_what_is_not_written_yet_is_not_sent_with_what_is_sent_again(folder: Path) -> None:
+    class Hesitant(Shop):
+        @receive
+        async def hesitate(self, message: Item, ctx: ActorContext) -> None:
+            ctx.durable.deliver(ctx.find("depot"), message)
+            await asyncio.sleep(60)
+            raise ValueError("after all")
+
+    async with a_system(folder / "state.db") as system:
+        shop = await system.spawn(Hesitant, "depot", name="shop", restart=FAST)
+        await shop.ask(Order(1))  # sent again until the depot is there
+        shop.tell(Item(2))
+        await asyncio.sleep(1)
+        depot = await system.spawn(Depot, name="depot")
+        await asyncio.sleep(100)
+        await shop.ask(Order(3))
+        await asyncio.sleep(100)
+        assert await depot.ask(Ordered()) == [1, 3]
+
+
 async def test_a_message_that_is_refused_or_not_understood_is_a_dead_letter_and_the_next_one_comes(
     folder: Path,
 ) -> None:
