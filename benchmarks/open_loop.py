@@ -27,7 +27,7 @@ from scanflow_actors.settings import RaySettings, Settings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-SECONDS = 2.0
+SECONDS = 1.5
 RATES = {"raw": (100, 1000), "ours on Ray calls": (100, 1000, 5000), "ours on streams": (100, 1000, 5000)}
 """Asks offered per second. Raw Ray calls cannot take 5,000."""
 

@@ -56,6 +56,8 @@ class Gate:
     at_least: float | None = None
     at_most: float | None = None
     goal: float | None = None
+    note: str = ""
+    """Where the time goes; shown when the bar is missed."""
 
     def value(self, medians: dict[tuple[str, ...], float]) -> float | None:
         """What was measured, or None when it was not."""
@@ -171,6 +173,8 @@ def tables(head: dict[str, Any], values: Values, gates: list[Gate]) -> str:
     lines = [f"- {key}: {value}" for key, value in head.items()]
     lines += ["", "## Gates", "", "| what | bar | goal | measured | reached |", "|---|---:|---:|---:|---|"]
     lines += [gate.row(medians) for gate in gates]
+    missed = [gate for gate in gates if "missed" in gate.verdict(gate.value(medians))]
+    lines += ["", *(f"- {gate.what}: {gate.note}" for gate in missed if gate.note)]
     name = None
     for (file, case, key), each in values.items():
         if file != name:
