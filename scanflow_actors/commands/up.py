@@ -20,6 +20,7 @@ from scanflow_actors.infrastructure import (
 )
 from scanflow_actors.infrastructure.actor import NAME
 from scanflow_actors.server import Door, Tokens, serve
+from scanflow_actors.settings import ActorSettings
 
 if TYPE_CHECKING:
     import argparse
@@ -54,7 +55,8 @@ async def _run(
         subscriptions=team.subscriptions(),
         now_s=team.clock.timestamp_s,
     )
-    async with ActorSystem(options.team) as system, AsyncExitStack() as stack:
+    settings = ActorSettings(metrics=True)  # agents get few messages: what it costs is not felt
+    async with ActorSystem(options.team, settings=settings) as system, AsyncExitStack() as stack:
         await system.spawn(InfrastructureActor, parts, name=NAME)
         await team.start(system)
         _say(f"{len(team.members)} agents are up; their journal is {team.journal}")

@@ -42,7 +42,7 @@ class _Kind(Enum):
     SLOW = "slow"
     HANG = "hang"
     FAIL = "fail"
-    EXIT = "exit"
+    DIE = "die"
 
 
 _ON_THE_WAY = frozenset({_Kind.DROP, _Kind.DELAY, _Kind.DUPLICATE, _Kind.SWAP})
@@ -107,7 +107,7 @@ def fail(path: str, error: Exception = INJECTED, **which: Any) -> Fault:
 
 def die(path: str, **which: Any) -> Fault:
     """Have the process of the actor killed in place of what its receiver does. On Ray only."""
-    return Fault(kind=_Kind.EXIT, path=path, **which)
+    return Fault(kind=_Kind.DIE, path=path, **which)
 
 
 def kill_host(system: RayActorSystem, ref: ActorRef) -> None:

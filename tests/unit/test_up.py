@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,9 @@ def test_a_team_that_is_up_is_asked_called_and_stopped(shell: Shell, url: str) -
     seen = shell.run("status", "--url", url)
     assert seen.returncode == 0
     assert "guard: at work" in seen.stdout
+    scrape = urllib.request.Request(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310 - ours
+    with urllib.request.urlopen(scrape) as answer:  # noqa: S310 - as above
+        assert b'scanflow_handler_time_seconds_count{actor_class="Declared",host="team"}' in answer.read()
     tree = shell.run("status", "--tree", "--url", url).stdout
     assert "/guard  Declared  running  mailbox 0/1024" in tree
     called = shell.run("call", "scaler", "AddReplica", '{"because_of_ms": 250.0}', "--url", url)
