@@ -2,8 +2,8 @@
 """What it costs that an actor does not forget: a write to the disk before each answer, on a SQLite file.
 
 ``python benchmarks/durable.py``: asks of one durable actor one by one, of 100 durable actors at once, and
-messages delivered from one durable actor to another. The peers keep no state, so none stands beside it. CPU is
-that of the process, the thread that writes included.
+messages delivered from one durable actor to another. The peers keep no state, so none stands beside it. CPU
+is that of the process, the thread that writes included.
 """
 
 from __future__ import annotations
