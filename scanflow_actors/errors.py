@@ -11,6 +11,7 @@
     │   ├── AskCycleError              an ask that waits for itself
     │   ├── MailboxFullError           the mailbox refuses more
     │   ├── HostLostError              the process died; the outcome is unknown
+    │   │   └── PayloadLostError       it held an array of a message that arrived
     │   ├── NameTakenError             (ValueError)    a living actor has this name
     │   ├── UnhandledMessageError      (TypeError)     the actor has no receiver for this type
     │   ├── RejectError                the actor answers "no"; it is unharmed
@@ -141,6 +142,14 @@ class HostLostError(ActorError):
         self.path = path
         self.host = host
         super().__init__(f"the host {host} of {path} died; the request may have been processed")
+
+
+class PayloadLostError(HostLostError):
+    """A process died while an array of its message was under way. The message itself was not handled."""
+
+    def __init__(self, *, path: str, host: str) -> None:
+        super().__init__(path=path, host=host)
+        self.args = (f"an array of a message to or from {path} was lost with the process that held it",)
 
 
 class NameTakenError(ActorError, ValueError):

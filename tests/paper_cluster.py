@@ -17,6 +17,7 @@ from scanflow_actors.settings import Settings
 
 if TYPE_CHECKING:
     from scanflow_actors.actors import Actor, ActorRef
+    from scanflow_actors.cluster.payloads import Frame
 
 
 class PaperCarrier:
@@ -31,7 +32,7 @@ class PaperCarrier:
     is_busy = False
 
     def carry(self, number: int, entries: list[Entry]) -> int:
-        frame = pack(entries)
+        frame = pack(entries, self._cluster.store)
         self._try(number, frame)
         return len(frame)
 
@@ -41,7 +42,7 @@ class PaperCarrier:
     async def close(self) -> None:
         self._is_open = False
 
-    def _try(self, number: int, frame: bytes) -> None:
+    def _try(self, number: int, frame: Frame) -> None:
         if not self._is_open or self._host in self._cluster.dead:
             return
         cluster, loop = self._cluster, asyncio.get_running_loop()
@@ -55,7 +56,7 @@ class PaperCarrier:
         if not (arrived and answered):
             loop.call_later(1.0, self._try, number, frame)
 
-    def _arrive(self, number: int, frame: bytes, answered: bool) -> None:
+    def _arrive(self, number: int, frame: Frame, answered: bool) -> None:
         if self._host in self._cluster.dead or self._node.host in self._cluster.dead:
             return
         expected = self._cluster.take(self._host, self._node.host, number, frame)
@@ -75,9 +76,11 @@ class PaperCluster:
         self, hosts: int = 2, *, faults: float = 0.0, seed: int = 0, settings: Settings | None = None
     ) -> None:
         self.dead: set[str] = set()
+        self.store: Any = None
+        """Takes large buffers, as `Payloads` does; None leaves them in their frames."""
         self._faults = faults
         self._chance = random.Random(seed)  # noqa: S311 - the adversary of a test
-        self._receivers: dict[tuple[str, str], LinkReceiver[bytes]] = {}
+        self._receivers: dict[tuple[str, str], LinkReceiver[Frame]] = {}
         self._settings = settings or Settings()
         self._count = 0
         self._wanted = hosts
@@ -119,7 +122,7 @@ class PaperCluster:
     def delay_s(self) -> float:
         return 0.001 + 0.01 * self._chance.random()
 
-    def take(self, host: str, sender: str, number: int, frame: bytes) -> int:
+    def take(self, host: str, sender: str, number: int, frame: Frame) -> int:
         receiver = self._receivers.setdefault((host, sender), LinkReceiver())
         for due in receiver.take(number, frame):
             attach(self.nodes[host].system)  # refs in the frame belong to this node: all share one process

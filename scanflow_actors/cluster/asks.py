@@ -63,6 +63,11 @@ class Asks:
         if waiting is not None:
             self._send(waiting.host, (Abandon(number), None))
 
+    def path_of(self, number: int) -> str:
+        """Whom a request was for; empty when nobody waits for it any more."""
+        waiting = self._out.get(number)
+        return "" if waiting is None else waiting.path
+
     def answered(self, number: int, value: Any) -> None:
         """Hand on an answer; a late one is dropped and counted."""
         waiting = self._out.pop(number, None)

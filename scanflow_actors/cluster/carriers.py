@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from scanflow_actors.cluster.inbox import Inbox
     from scanflow_actors.cluster.node import Node
+    from scanflow_actors.cluster.payloads import Frame
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ TURNS_AFTER = 1
 PATIENCE_S = 0.1
 """Seconds that it waits at most: a loop that is held up for so long has nothing ready."""
 
-Answered = tuple[int, list[tuple[int, bytes]]]
+Answered = tuple[int, "list[tuple[int, Frame]]"]
 """What `deliver` returns: the number that is expected next, and frames for the caller."""
 
 
@@ -65,7 +66,7 @@ class RayCarrier:
         self._calls = 0
         self._turns = 0
         self._is_batch = False
-        self._rides: dict[int, bytes] = {}
+        self._rides: dict[int, Frame] = {}
         self._fresh: list[int] = []
         self._heard = 0
         self._is_waited_for = False
@@ -80,7 +81,7 @@ class RayCarrier:
         """Send nothing any more."""
         self.is_open = False
 
-    def send(self, number: int, frame: bytes) -> None:
+    def send(self, number: int, frame: Frame) -> None:
         """Send a frame, again and again until it has arrived or the host has died."""
         if not self.is_open:
             return
@@ -115,7 +116,7 @@ class RayCarrier:
                 self._rides = {number: ride for number, ride in self._rides.items() if number >= acknowledged}
                 post(self._loop, self._node.links.acknowledged, self._host, acknowledged)
 
-    def end(self, *, again: bool) -> list[tuple[int, bytes]]:
+    def end(self, *, again: bool) -> list[tuple[int, Frame]]:
         """Take along what is ready within some turns of the loop. On a thread of Ray.
 
         Args:
@@ -141,7 +142,7 @@ class RayCarrier:
         self._is_waited_for = False
         self._changed.notify()
 
-    def _answered(self, number: int, frame: bytes, outcome: Future[Answered]) -> None:
+    def _answered(self, number: int, frame: Frame, outcome: Future[Answered]) -> None:
         self._calls -= 1
         error = outcome.exception()
         if error is None:
@@ -169,17 +170,17 @@ class Outbox:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._loop = asyncio.get_running_loop()
-        self._frames: list[tuple[int, bytes]] = []
+        self._frames: list[tuple[int, Frame]] = []
         self._changed = threading.Condition()
         self._closed = False
 
-    def send(self, number: int, frame: bytes) -> None:
+    def send(self, number: int, frame: Frame) -> None:
         """Lay a frame out."""
         with self._changed:
             self._frames.append((number, frame))
             self._changed.notify()
 
-    def collect(self, expected: int, timeout_s: float) -> list[tuple[int, bytes]]:
+    def collect(self, expected: int, timeout_s: float) -> list[tuple[int, Frame]]:
         """Wait for frames from number `expected` on; they stay until a later call acknowledges them."""
         with self._changed:
             self._frames = [frame for frame in self._frames if frame[0] >= expected]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from scanflow_actors.actors.recipe import Recipe
+    from scanflow_actors.cluster.payloads import Frame
     from scanflow_actors.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class HostProcess:
             self._server = StreamServer(host, secret, self._inbox, acknowledged)
             self._address = await self._streams.listen(self._server, node=self._place, ip=node_ip())
 
-    def _receive(self, sender: str, frame: bytes) -> None:
+    def _receive(self, sender: str, frame: Frame) -> None:
         self._node.receive(sender, frame)
 
     def _connect(self, node: Node, other: str, peer: Peer | None) -> Switch:
@@ -163,7 +164,7 @@ class HostProcess:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     @ray.method(concurrency_group="frames")
-    def deliver(self, sender: str, number: int, frame: bytes, acknowledged: int) -> Answered:
+    def deliver(self, sender: str, number: int, frame: Frame, acknowledged: int) -> Answered:
         """Take a frame of another host in.
 
         While the loop is behind by more than a window, this waits: the senders wait with it.

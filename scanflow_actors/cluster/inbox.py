@@ -11,17 +11,19 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from scanflow_actors.cluster.payloads import Frame
+
 
 class Inbox:
     """Takes frames in on any thread, and hands them on, in order, on the event loop."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, receive: Callable[[str, bytes], None], *, window: int
+        self, loop: asyncio.AbstractEventLoop, receive: Callable[[str, Frame], None], *, window: int
     ) -> None:
         self._loop = loop
         self._receive = receive
         self._window = window
-        self._receivers: dict[str, LinkReceiver[bytes]] = {}
+        self._receivers: dict[str, LinkReceiver[Frame]] = {}
         self._told: dict[str, int] = {}
         """Which number each host knows to be expected next."""
         self._changed = threading.Condition(threading.RLock())
@@ -43,14 +45,14 @@ class Inbox:
             expected = self._told[sender] = self._of(sender).expected
             return expected
 
-    def take(self, sender: str, number: int, frame: bytes) -> None:
+    def take(self, sender: str, number: int, frame: Frame) -> None:
         """Take a frame in, on any thread."""
         with self._changed:
             for due in self._due(sender, number, frame):
                 self._backlog += 1
                 self._loop.call_soon_threadsafe(self._hand_on, sender, due)
 
-    def take_here(self, sender: str, number: int, frame: bytes) -> None:
+    def take_here(self, sender: str, number: int, frame: Frame) -> None:
         """As `take`, on the event loop: what is due is handed on at once when nothing goes before it."""
         with self._changed:
             if self._backlog:
@@ -60,13 +62,13 @@ class Inbox:
         for due in dues:
             self._receive(sender, due)
 
-    def _of(self, sender: str) -> LinkReceiver[bytes]:
+    def _of(self, sender: str) -> LinkReceiver[Frame]:
         receiver = self._receivers.get(sender)
         if receiver is None:
             receiver = self._receivers[sender] = LinkReceiver()
         return receiver
 
-    def _due(self, sender: str, number: int, frame: bytes) -> list[bytes]:
+    def _due(self, sender: str, number: int, frame: Frame) -> list[Frame]:
         receiver = self._of(sender)
         if number < receiver.expected:
             self._told[sender] = number  # whoever repeats a frame has not heard that it came
@@ -83,7 +85,7 @@ class Inbox:
             self._receivers.pop(sender, None)
             self._told.pop(sender, None)
 
-    def _hand_on(self, sender: str, frame: bytes) -> None:
+    def _hand_on(self, sender: str, frame: Frame) -> None:
         try:
             self._receive(sender, frame)
         finally:

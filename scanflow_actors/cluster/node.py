@@ -14,7 +14,9 @@ from scanflow_actors.cluster.asks import Asks, FutureReply, lost_error
 from scanflow_actors.cluster.directory import CONTROLLER, Directory, root_of
 from scanflow_actors.cluster.frames import unpack
 from scanflow_actors.cluster.links import Carrier, Line, Links
+from scanflow_actors.cluster.parcels import Parcels
 from scanflow_actors.cluster.parking import Parking
+from scanflow_actors.cluster.payloads import Laden
 from scanflow_actors.cluster.sharing import Sharing
 from scanflow_actors.cluster.watches import Watches
 from scanflow_actors.cluster.wire import (
@@ -38,6 +40,9 @@ from scanflow_actors.cluster.wire import (
     Unwatch,
     Watch,
     Where,
+    addressee,
+    ask_of,
+    is_letter,
 )
 from scanflow_actors.errors import ActorStoppedError, MailboxFullError, NotSerialisableError
 
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
 
     from scanflow_actors.actors.places import Place
     from scanflow_actors.actors.ref import ActorRef
+    from scanflow_actors.cluster.payloads import Frame
     from scanflow_actors.cluster.wire import Peer
     from scanflow_actors.settings import Settings
 
@@ -65,6 +71,7 @@ class Node:
         self.asks = Asks(self.send)
         self.watches = Watches()
         self.parking = Parking(settings.ray.parked_messages)
+        self._parcels = Parcels(self, capacity=settings.ray.parked_messages)
         self.on_ended: Callable[[str, Ended], None] = lambda _host, _ended: None
         """Set by the controller: a top-level actor elsewhere has ended by itself."""
         self.on_command: Callable[[str, Command], None] = lambda _host, _command: None
@@ -235,7 +242,7 @@ class Node:
         elif isinstance(label, str):
             reason = DeadReason.HOST_LOST if died else DeadReason.STOPPED
             self.system.dead_letters.add(label, content, reason)
-        elif isinstance(label, tuple) and len(label) != 1:
+        elif is_letter(label):
             path, ask = label[:2]
             self.asks.failed(ask, lost_error(path, host, died=died))
 
@@ -245,9 +252,12 @@ class Node:
 
     # ------------------------------------------------------------------ inwards
 
-    def receive(self, host: str, frame: bytes) -> None:
+    def receive(self, host: str, frame: Frame) -> None:
         """Take in one frame of another host, in order; one that was declared lost is not heard any more."""
         if self.directory.is_lost(host):
+            return
+        if self._parcels or isinstance(frame, Laden):
+            self._parcels.receive(host, frame)
             return
         takes, cells, plans = self._takes, self.system.cells, PLANS
         for label, content in unpack(frame):
@@ -258,6 +268,13 @@ class Node:
                 cells[label].tell(content)  # as most
             else:
                 takes[type(label)](host, label, content)
+
+    def take(self, host: str, label: Label, content: Any) -> None:
+        """Take in one entry of another host, which waited for its buffers or stood behind one that did."""
+        if type(content) is Unreadable:
+            self._on_unreadable(host, label, content)
+        else:
+            self._takes[type(label)](host, label, content)
 
     def _on_told(self, _: str, path: str, message: Any) -> None:
         freeze(message)
@@ -318,14 +335,13 @@ class Node:
     def _on_unreadable(self, host: str, label: Label, content: Unreadable) -> None:
         if isinstance(label, Traced):
             label = label.label
-        if isinstance(label, tuple) and len(label) != 1:
+        if is_letter(label):
             error = NotSerialisableError(what=f"a message to {label[0]}", problem=content.problem)
             self.send(host, ((label[1],), error))
         elif isinstance(label, (int, tuple)):
-            number = label if isinstance(label, int) else label[0]
-            self.asks.failed(number, NotSerialisableError(what="a reply", problem=content.problem))
+            self.asks.failed(ask_of(label), NotSerialisableError(what="a reply", problem=content.problem))
         elif isinstance(label, (str, Dead, Notice)):
-            path = label if isinstance(label, str) else _addressee(label)
+            path = addressee(label)
             self.system.dead_letters.add(path, content, DeadReason.NOT_SERIALISABLE)
         else:
             self._takes[type(label)](host, label, None)  # its label says it all
@@ -381,7 +397,3 @@ class Node:
 
 def _is_root(ref: ActorRef) -> bool:
     return ref.path.count("/") == 1
-
-
-def _addressee(label: Dead | Notice) -> str:
-    return label.path if isinstance(label, Dead) else label.watcher.path

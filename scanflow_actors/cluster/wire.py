@@ -7,7 +7,7 @@ unpickle there. In a busy link most labels are the path of a told message, or th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from scanflow_actors.actors.places import Place
 
@@ -163,3 +163,25 @@ Notes = Abandon | Watch | Unwatch | Ended | Where | Command | Place | News
 """Labels that say it all: their content is None."""
 Label = str | int | Letter | Failed | Traced | Notice | Dead | Notes
 Entry = tuple[Label, Any]
+
+
+def bare(label: Label) -> Label:
+    """A label without its traces."""
+    return label.label if isinstance(label, Traced) else label
+
+
+def is_letter(label: Label) -> TypeGuard[Letter]:
+    """Whether it is that of a message that somebody waits for."""
+    return isinstance(label, tuple) and len(label) != 1
+
+
+def ask_of(label: int | tuple[Any, ...]) -> int:
+    """The number of the ask that an answer or an error ends."""
+    return label if isinstance(label, int) else int(label[0])
+
+
+def addressee(label: Label) -> str:
+    """For whom a message or notice was that nobody waits for."""
+    if isinstance(label, Notice):
+        return label.watcher.path
+    return label.path if isinstance(label, Dead) else str(label)

@@ -19,6 +19,7 @@ from scanflow_actors.settings import RaySettings
 if TYPE_CHECKING:
     import pytest
 
+    from scanflow_actors.cluster.payloads import Frame
     from scanflow_actors.cluster.wire import Entry, Peer
 
 OTHER = "host-2"
@@ -55,7 +56,7 @@ class Here:
         self.carrier = RayCarrier(self, self.inbox, OTHER, self.ray)  # type: ignore[arg-type]
         self.links.open(OTHER, None)
 
-    def _receive(self, sender: str, frame: bytes) -> None:
+    def _receive(self, sender: str, frame: Frame) -> None:
         assert sender == OTHER
         for label, _ in unpack(frame):
             assert isinstance(label, Where)
@@ -88,7 +89,7 @@ class Here:
     ) -> list[int]:
         """A call of the other host comes in: the numbers of the frames that ride home on it."""
 
-        def call() -> list[tuple[int, bytes]]:
+        def call() -> list[tuple[int, Frame]]:
             self.carrier.begin(acknowledged, size)
             if pushing:
                 asyncio.run_coroutine_threadsafe(self._push(pushing), loop)

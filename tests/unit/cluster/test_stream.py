@@ -19,6 +19,8 @@ from scanflow_actors.settings import RaySettings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from scanflow_actors.cluster.payloads import Frame
+
 SECRET = b"of this system"
 
 
@@ -32,14 +34,14 @@ class SlowDouble:
         self.links: Links | None = None
         self.is_busy = False
 
-    def send(self, number: int, frame: bytes) -> None:
+    def send(self, number: int, frame: Frame) -> None:
         self.sent.append(number)
         asyncio.get_running_loop().call_later(0.001, self._arrive, number, frame)
 
     def close(self) -> None:
         self.links = None
 
-    def _arrive(self, number: int, frame: bytes) -> None:
+    def _arrive(self, number: int, frame: Frame) -> None:
         self.inbox.take_here(self.sender, number, frame)
         if self.links is not None:
             self.links.acknowledged("host-1", self.inbox.tell(self.sender))
@@ -72,7 +74,7 @@ class Here:
     def client(self, secret: bytes = SECRET, host: str = "host-1") -> StreamClient:
         return StreamClient(self.address, secret, host=host, own="host-0")
 
-    def _receive(self, sender: str, frame: bytes) -> None:
+    def _receive(self, sender: str, frame: Frame) -> None:
         assert sender == "host-0"
         for label, _ in unpack(frame):
             assert isinstance(label, Where)
@@ -209,7 +211,7 @@ async def test_frames_that_come_in_pieces_or_together_are_taken_apart(tmp_path: 
 
 
 async def test_frames_of_threads_and_of_the_loop_stay_in_order() -> None:
-    got: list[bytes] = []
+    got: list[Frame] = []
     inbox = Inbox(asyncio.get_running_loop(), lambda _, frame: got.append(frame), window=2)
 
     def take() -> None:
