@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,3 +179,51 @@ async def heard_from(listener: ActorRef, count: int) -> list[Any]:
     """What a recorder has noted, once it is so much."""
     notes: list[Any] = await listener.ask(Notes(at_least=count))
     return notes
+
+
+@dataclass(frozen=True, slots=True)
+class Urgent(Note):
+    """A note that goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idle(Request[None]):
+    """A note that goes last."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ponder(Request[int]):
+    """Wait at the gate, as long as somebody waits for the answer."""
+
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Brood(Request[None]):
+    """Wait for ever, as long as somebody waits for the answer."""
+
+
+class Thinker(Clerk):
+    """Has receivers of three priorities, and one that may be cancelled."""
+
+    @receive(priority=1)
+    def urgent(self, message: Urgent) -> None:
+        self.story.append(message.value)
+
+    @receive(priority=-1)
+    def idle(self, message: Idle) -> None:
+        self.story.append(message.value)
+
+    @receive(cancellable=True)
+    async def ponder(self, message: Ponder) -> int:
+        return await self.hold(Work(message.number))
+
+    @receive(cancellable=True)
+    async def brood(self, message: Brood) -> None:
+        self.story.append("broods")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.story.append("gives up")

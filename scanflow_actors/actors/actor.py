@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -48,10 +48,12 @@ def receive(function: F) -> F: ...
 
 
 @overload
-def receive(*, concurrent: int = 0) -> Callable[[F], F]: ...
+def receive(*, concurrent: int = 0, priority: int = 0, cancellable: bool = False) -> Callable[[F], F]: ...
 
 
-def receive(function: F | None = None, *, concurrent: int = 0) -> F | Callable[[F], F]:
+def receive(
+    function: F | None = None, *, concurrent: int = 0, priority: int = 0, cancellable: bool = False
+) -> F | Callable[[F], F]:
     """Make a method a receiver of the message type that its first parameter is annotated with.
 
     The method is ``(self, message)`` or ``(self, message, ctx)``, plain or ``async``; what it returns is
@@ -60,7 +62,11 @@ def receive(function: F | None = None, *, concurrent: int = 0) -> F | Callable[[
     Args:
         function: The method, when used without brackets.
         concurrent: When > 0, up to this many calls overlap. They start in the order of arrival and are
-            cancelled when the actor stops or restarts.
+            cancelled when the actor stops or restarts, or when their asker has given up.
+        priority: Of the messages that wait, those of the highest priority are handled first, and among equals
+            those that came first.
+        cancellable: Whether an exclusive receiver is cancelled, too, when its asker has given up. The actor
+            goes on with its next message and has not failed: the receiver must leave its state in order.
 
     Raises:
         InvalidActorError: ``concurrent`` is negative.
@@ -72,7 +78,7 @@ def receive(function: F | None = None, *, concurrent: int = 0) -> F | Callable[[
         raise InvalidActorError(f"concurrent counts overlapping calls; got {concurrent}")
 
     def mark(method: F) -> F:
-        setattr(method, _MARK, concurrent)
+        setattr(method, _MARK, (concurrent, priority, cancellable))
         return method
 
     return mark if function is None else mark(function)
@@ -122,6 +128,13 @@ class Route:
     is_async: bool
     wants_context: bool
     concurrent: int
+    priority: int = 0
+    cancellable: bool = False
+    is_plain: bool = field(init=False)
+    """Neither concurrent nor cancellable: one question for the loop that handles messages."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_plain", not self.concurrent and not self.cancellable)
 
 
 def routes_of(actor: type[Actor]) -> dict[type, Route]:
@@ -148,12 +161,15 @@ def _find_routes(actor: type[Actor]) -> dict[type, Route]:
         for message_type in _message_types(function, place):
             if message_type in found:
                 raise InvalidActorError(f"{place}: {message_type.__name__} has a receiver already")
+            concurrent, priority, cancellable = getattr(function, _MARK)
             found[message_type] = Route(
                 message=message_type,
                 function=function,
                 is_async=inspect.iscoroutinefunction(function),
                 wants_context=len(inspect.signature(function).parameters) > 2,  # noqa: PLR2004 - self, message, ctx
-                concurrent=getattr(function, _MARK),
+                concurrent=concurrent,
+                priority=priority,
+                cancellable=cancellable,
             )
     return found
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.actor import Route, routes_of
 from scanflow_actors.actors.dead_letters import DeadReason
+from scanflow_actors.actors.handling import Running
 from scanflow_actors.actors.invoke import turn_away, turn_away_cycle
 from scanflow_actors.actors.life import Life
 from scanflow_actors.actors.mailbox import Mailbox
@@ -75,7 +76,8 @@ class Cell:
         self.ref = ActorRef(system.uid, path, system)
         self.recipe = recipe
         self.routes = routes_of(recipe.actor)
-        self.mailbox = Mailbox(recipe.mailbox)
+        has_priorities = any(route.priority for route in self.routes.values())
+        self.mailbox = Mailbox(recipe.mailbox, self._priority if has_priorities else None)
         self.handling: Handling | None = None
         """The call of an exclusive receiver that is running."""
         concurrent = any(route.concurrent for route in self.routes.values())
@@ -154,6 +156,9 @@ class Cell:
     def carry_on(self, begun: Begun, envelope: Envelope) -> None:
         """Go on with a receiver that waits or has failed; the envelope has the reply to answer."""
         begun.handling.envelope = envelope
+        route = self.routes.get(type(begun.message))
+        if route is not None and route.cancellable and envelope.reply is not None:
+            envelope.reply.holder = Running(self, begun.handling)
         begun.context.run(self._begin, begun.context, begun)
 
     def note(self, event: Counted) -> None:
@@ -269,6 +274,18 @@ class Cell:
                 self.routes[kind] = self.routes[base]
                 return self.routes[base]
         return None
+
+    def _priority(self, item: Any) -> int:
+        """How urgent a message is: what its receiver says."""
+        kind = type(item.message if type(item) is Envelope else item)
+        route = self.routes.get(kind) or self.route(kind)
+        return 0 if route is None else route.priority
+
+    def cancel(self, handling: Handling) -> None:
+        """Cancel an exclusive receiver whose asker has given up, if it is still running."""
+        if self.handling is handling and self.runner is not None:
+            self.cancelled = True
+            self.runner.task.cancel()
 
     # ------------------------------------------------------------------ the ladder
 

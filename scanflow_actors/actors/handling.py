@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scanflow_actors.actors.cell import Cell
-    from scanflow_actors.actors.message import Chain, Envelope
+    from scanflow_actors.actors.message import Chain, Envelope, Reply
 
 _NUMBERS = itertools.count(int.from_bytes(os.urandom(6)) << 16)
 """Numbers of handlings: unlike those of any other process, past ones of the same actor included."""
@@ -59,6 +59,21 @@ def handling_of(cell: Cell, envelope: Envelope) -> Handling:
     handling.chain = envelope.chain
     handling.number = 0
     return handling
+
+
+class Running:
+    """A cancellable receiver that is running, for the one who asked for it."""
+
+    __slots__ = ("_cell", "_handling")
+
+    def __init__(self, cell: Cell, handling: Handling) -> None:
+        self._cell = cell
+        self._handling = handling
+
+    def abandoned(self, reply: Reply) -> None:
+        """Cancel it: nobody waits for the answer."""
+        del reply
+        self._cell.cancel(self._handling)
 
 
 CURRENT: ContextVar[Handling | None] = ContextVar("scanflow_handling", default=None)

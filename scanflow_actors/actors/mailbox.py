@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.actors.lanes import Lanes
 from scanflow_actors.actors.message import Envelope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scanflow_actors.actors.message import Reply
 
 
@@ -43,10 +46,10 @@ class Mailbox:
 
     __slots__ = ("capacity", "in_flight", "overflow", "queue", "waiting")
 
-    def __init__(self, spec: MailboxSpec) -> None:
+    def __init__(self, spec: MailboxSpec, priority: Callable[[Any], int] | None = None) -> None:
         self.capacity = spec.capacity
         self.overflow = spec.overflow
-        self.queue: deque[Any] = deque()
+        self.queue: Any = deque() if priority is None else Lanes(priority)
         """Envelopes, and plain messages that were told: those need no more."""
         self.waiting: deque[Envelope] | None = None
         """Messages whose senders wait for room; made when the first one has to."""
@@ -73,8 +76,9 @@ class Mailbox:
         return self._overflow(envelope)
 
     def _overflow(self, envelope: Envelope) -> Envelope | None:
-        if self.overflow is Overflow.DROP_OLDEST and self.queue:
-            oldest = enveloped(self.queue.popleft())
+        queue = self.queue
+        if self.overflow is Overflow.DROP_OLDEST and queue:
+            oldest = enveloped(queue.pop_oldest() if type(queue) is Lanes else queue.popleft())
             self._admit(envelope)
             return oldest
         if self.overflow is Overflow.BLOCK and envelope.asker is not None:
@@ -96,10 +100,11 @@ class Mailbox:
 
     def withdraw(self, asker: Reply) -> bool:
         """Take a message out before it is handled: its asker does not wait any more."""
+        queue: Any
         for queue in (self.queue, self.waiting):
             for envelope in queue or ():
                 if type(envelope) is Envelope and envelope.asker is asker:
-                    queue.remove(envelope)  # type: ignore[union-attr]
+                    queue.remove(envelope)
                     self.refill()
                     return True
         return False

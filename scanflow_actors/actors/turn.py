@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.actors.dead_letters import DeadReason
-from scanflow_actors.actors.handling import CURRENT, Handling
+from scanflow_actors.actors.handling import CURRENT, Handling, Running
 from scanflow_actors.actors.invoke import settle, turn_away
 from scanflow_actors.actors.mailbox import enveloped
 from scanflow_actors.actors.message import Envelope
@@ -76,8 +76,8 @@ async def run(cell: Cell, turn: int, begun: Begun | None) -> None:  # noqa: C901
                     handling.envelope = handling.deadline = None
                     handling.chain = ()
                 found = routes.get(type(message))
-                if found is None or found.concurrent:
-                    found = _other_route(cell, message, handling.envelope)
+                if found is None or not found.is_plain:
+                    found = _other_route(cell, message, handling)
                     if found is None:
                         continue
                 route = found
@@ -112,6 +112,7 @@ async def run(cell: Cell, turn: int, begun: Begun | None) -> None:  # noqa: C901
         except asyncio.CancelledError:
             if not cell.cancelled:
                 raise
+            cell.handling = None
 
 
 async def _next_signal(cell: Cell, signals: deque[Signal | Inner]) -> None:
@@ -147,12 +148,14 @@ def _has_expired(cell: Cell, envelope: Envelope) -> bool:
     return True
 
 
-def _other_route(cell: Cell, message: Any, envelope: Envelope | None) -> Route | None:
+def _other_route(cell: Cell, message: Any, handling: Handling) -> Route | None:
     """Find the exclusive receiver of a base class; else start a concurrent one, or turn the message away."""
-    route = cell.route(type(message))
+    route, envelope = cell.route(type(message)), handling.envelope
     if route is None:
         turn_away(cell, envelope or Envelope(message), DeadReason.UNHANDLED)
     elif route.concurrent and cell.overlap is not None:
         cell.overlap.start(route, envelope or Envelope(message))
         return None
+    elif route.cancellable and envelope is not None and envelope.reply is not None:
+        envelope.reply.holder = Running(cell, handling)
     return route
