@@ -9,11 +9,13 @@ from scanflow_actors.artifacts.ref import ArtifactRef
 from scanflow_actors.artifacts.run import RunRecord, RunsSeen, Watermark
 from scanflow_actors.artifacts.run_logger import RunLogger
 from scanflow_actors.artifacts.settings import KnowledgeSettings, S3Settings
+from scanflow_actors.artifacts.shelf import Library, Shelf
 
 __all__ = [
     "ArtifactRef",
     "KnowledgeBase",
     "KnowledgeSettings",
+    "Library",
     "Lineage",
     "ModelRegistry",
     "OpenRun",
@@ -22,6 +24,7 @@ __all__ = [
     "RunRecord",
     "RunsSeen",
     "S3Settings",
+    "Shelf",
     "Tenure",
     "Watermark",
     "arrays_from_bytes",
