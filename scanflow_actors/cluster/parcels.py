@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from scanflow_actors.cluster.node import Node
-    from scanflow_actors.cluster.payloads import Frame
+    from scanflow_actors.cluster.payloads import Frame, Ref
     from scanflow_actors.cluster.wire import Label
 
     Key = tuple[str, Any]
@@ -75,6 +75,7 @@ class Parcels:
 
     def receive(self, host: str, frame: Frame) -> None:
         """Take in a frame with parcels, or one that comes while parcels wait."""
+        futures: dict[Ref, Future[Any]] = {}  # the same array for many actors is fetched once
         for label, content in unpack(frame):
             if isinstance(label, Abandon):
                 self._withdraw(host, label.ask)
@@ -88,9 +89,9 @@ class Parcels:
                 waiting = _Waiting(label, content, self._node.system.loop.time())
                 self._queues.setdefault(key, deque()).append(waiting)
                 if type(content) is Parcel:
-                    self._fetch(key, waiting, content)
+                    self._fetch(key, waiting, content, futures)
 
-    def _fetch(self, key: Key, waiting: _Waiting, parcel: Parcel) -> None:
+    def _fetch(self, key: Key, waiting: _Waiting, parcel: Parcel, futures: dict[Ref, Future[Any]]) -> None:
         loop = self._node.system.loop
         buffers: list[Any] = [None] * len(parcel.refs)
         waiting.missing = len(buffers)
@@ -109,7 +110,8 @@ class Parcels:
                 self._hand_on(key)
 
         for place, ref in enumerate(parcel.refs):
-            ref.future().add_done_callback(
+            future = futures.get(ref) or futures.setdefault(ref, ref.future())
+            future.add_done_callback(
                 lambda outcome, place=place: post(loop, arrived, place, outcome)  # type: ignore[misc]
             )
 
