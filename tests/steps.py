@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import signal
 import socket
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from scanflow_actors.workflows import Score
 
 
 class Probe(asyncio.DatagramProtocol):
@@ -42,6 +43,14 @@ class Probe(asyncio.DatagramProtocol):
             while self.heard.count(text) < times:
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def says(self, beginning: str) -> str:
+        """Wait for the first text with this beginning."""
+        async with asyncio.timeout(60):
+            while not (found := [text for text in self.heard if text.startswith(beginning)]):
+                self._changed.clear()
+                await self._changed.wait()
+        return found[0]
 
     def close(self) -> None:
         self._transport.close()
@@ -138,3 +147,42 @@ def hold_where(port: int, gate: str, text: str) -> str:
     import ray  # noqa: PLC0415 - tests that need no Ray must not pay for its import
 
     return hold(port, gate, f"{text} {ray.get_runtime_context().get_node_id()}")
+
+
+def parabola(x: float, layers: int, kind: str, *, height: float) -> Score:
+    """Highest at 0.3, 2 and b."""
+    value = height - (x - 0.3) ** 2 - (layers - 2) ** 2 - (kind != "b")
+    return Score(value=value, metrics={"loss": -value}, files={"model.bin": f"{x} {layers} {kind}".encode()})
+
+
+def fail_if_odd(number: int) -> float:
+    if number % 2:
+        raise ValueError(f"{number} is odd")
+    return number
+
+
+def abort_if_odd(number: int) -> float:
+    if number % 2:
+        os.abort()
+    return number
+
+
+def no_score(number: int) -> Any:
+    return {0: float("nan"), 1: "good"}.get(number)
+
+
+def two_then_hold(x: float, port: int, gate: str, folder: str) -> float:
+    """Let two calls return at once; the next ones say their process and wait for the gate."""
+    tried = len(list(Path(folder).iterdir()))
+    os.close(os.open(f"{folder}/{tried}", os.O_CREAT | os.O_EXCL))
+    say(port, f"tried {x!r}")
+    return x if tried < 2 else float(bool(hold(port, gate, f"held by {os.getpid()}"))) * x
+
+
+def two_then_kill(x: float, folder: str) -> float:
+    """Let two calls return; the third kills its process."""
+    tried = len(list(Path(folder).iterdir()))
+    os.close(os.open(f"{folder}/{tried}", os.O_CREAT | os.O_EXCL))
+    if tried == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x

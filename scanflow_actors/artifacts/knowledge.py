@@ -81,8 +81,10 @@ class KnowledgeBase:
         metrics: Mapping[str, float] | None = None,
         params: Mapping[str, Any] | None = None,
         files: Mapping[str, bytes] | None = None,
+        parent: str | None = None,
+        has_failed: bool = False,
     ) -> RunRecord:
-        """Record one finished run, once for each key: what is recorded already is returned as it is.
+        """Record one run that has ended, once for each key: what is recorded already is returned as it is.
 
         Args:
             kind: What sort of run, such as ``predictions``; sensors read by it.
@@ -90,6 +92,8 @@ class KnowledgeBase:
             metrics: Numbers of the run.
             params: Settings of the run; kept as text.
             files: Artifacts by name.
+            parent: Id of the run that it is a part of.
+            has_failed: Whether what it records has failed; sensors see finished runs only.
 
         Returns:
             The run. Until this returns, no sensor sees it.
@@ -98,12 +102,13 @@ class KnowledgeBase:
             KnowledgeBaseError: The store cannot be written.
         """
         with self._store.using(f"run {key}", _WRITE):
-            known = self._found(kind, "FINISHED", f"tags.`{KEY}` = {self._store.quoted(key)}")
+            status = "FAILED" if has_failed else "FINISHED"
+            known = self._found(kind, status, f"tags.`{KEY}` = {self._store.quoted(key)}")
         if known:
             return _record_of(known[0])
-        run = self._create(kind, key)
+        run = self._create(kind, key, parent)
         run.log(metrics, params, files)
-        run.end()
+        run.end(has_failed=has_failed)
         return self.run(run.id)
 
     def run(self, run_id: str) -> RunRecord:

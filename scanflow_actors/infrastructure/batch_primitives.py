@@ -19,7 +19,7 @@ from scanflow_actors.infrastructure.facts import (
     WorkflowStarted,
 )
 from scanflow_actors.primitives import Changed, Outcome, Stopped
-from scanflow_actors.workflows.batch import BatchWorkflow
+from scanflow_actors.workflows.batch import KEY, KNOWLEDGE, BatchWorkflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,8 +51,9 @@ class BatchPrimitives:
         workflow = self._definitions.batch(primitive.workflow, "RunWorkflow")
         asked = primitive.parameters
         parameters = {**asked}
-        if "key" in workflow.parameters:
-            parameters.setdefault("key", key)
+        ours = {KEY: key, KNOWLEDGE: self._knowledge.settings}
+        for name in ours.keys() & workflow.parameters:
+            parameters.setdefault(name, ours[name])
         workflow.check_parameters(parameters)
         return asyncio.create_task(self._run(key, workflow, parameters, asked), name=f"run {key}")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from scanflow_actors.errors import ExecutorFailedError, WorkflowFailedError, WorkflowStoppedError
 from scanflow_actors.infrastructure.facts import FailureReason, StepDone, StepFailed
+from scanflow_actors.infrastructure.search import searching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -238,6 +239,8 @@ class BatchRun:
         return await _all(calls)
 
     async def _launch(self, executor: Executor, arguments: dict[str, Any]) -> Any:
+        if executor.search is not None:
+            executor = searching(executor, self._order.parameters)
         call = Call(run=self.key, workflow=self.workflow.name, executor=executor, arguments=arguments)
         return await self._launcher.launch(call)
 
@@ -277,5 +280,5 @@ def _does_other(before: Executor, after: Executor) -> bool:
     """Whether the executor computes something else, not merely elsewhere or with other means."""
     return any(
         getattr(before, field) != getattr(after, field)
-        for field in ("run", "needs", "takes", "options", "over", "environment")
+        for field in ("run", "needs", "takes", "options", "over", "search", "environment")
     )

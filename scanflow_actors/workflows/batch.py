@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from scanflow_actors.workflows.executor import Executor
 
+KEY, KNOWLEDGE = "key", "knowledge"
+"""Parameters that the infrastructure gives to a run that takes them and was not given them: the run's key,
+and where the knowledge base is. A workflow with a search takes both."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchWorkflow:
@@ -47,7 +51,8 @@ class BatchWorkflow:
             if source not in names:
                 problem = f"argument {argument!r} needs executor {source!r}, which is not there"
                 raise self._invalid(place, f"{problem}; use one of {names}")
-        given = [*executor.needs, *executor.takes, *executor.options]
+        searched = executor.search.space if executor.search is not None else ()
+        given = [*executor.needs, *executor.takes, *executor.options, *searched]
         for argument in given:
             if given.count(argument) > 1:
                 raise self._invalid(place, f"argument {argument!r} comes from two sources; keep one")
@@ -56,7 +61,7 @@ class BatchWorkflow:
         try:
             inspect.signature(executor.run).bind(**dict.fromkeys(given))
         except TypeError as error:
-            raise self._invalid(place, f"{error}; give it by needs, takes or options") from error
+            raise self._invalid(place, f"{error}; give it by needs, takes, options or search") from error
 
     def _check_numbers(self, executor: Executor) -> None:
         place = f"executor {executor.name!r}"
@@ -71,6 +76,12 @@ class BatchWorkflow:
         for field, bound in (("timeout_s", executor.timeout_s), ("memory_bytes", executor.memory_bytes)):
             if bound is not None and bound <= 0:
                 raise self._invalid(place, f"{field} must be above 0, or None for no bound; got {bound:g}")
+
+        if executor.search is not None:
+            for field, problem in executor.search.problems():
+                raise self._invalid(f"{place}, search.{field}", problem)
+            if executor.over is not None or executor.is_cached:
+                raise self._invalid(place, "a search can be neither over a list nor cached; leave one out")
 
     def ordered(self) -> tuple[Executor, ...]:
         """The executors, each after those it needs."""
@@ -119,7 +130,9 @@ class BatchWorkflow:
     @property
     def parameters(self) -> frozenset[str]:
         """Names that a run must give."""
-        return frozenset(name for executor in self.executors for name in executor.takes.values())
+        names = {name for executor in self.executors for name in executor.takes.values()}
+        searches = any(executor.search is not None for executor in self.executors)
+        return frozenset(names | ({KEY, KNOWLEDGE} if searches else set()))
 
     def check_parameters(self, given: Mapping[str, Any]) -> None:
         """Check what a run gives.

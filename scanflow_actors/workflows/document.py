@@ -27,6 +27,7 @@ from scanflow_actors.errors import InvalidWorkflowError
 from scanflow_actors.workflows.batch import BatchWorkflow
 from scanflow_actors.workflows.executor import Affinity, Executor, Retries, Secret
 from scanflow_actors.workflows.online import OnlineWorkflow
+from scanflow_actors.workflows.search import Choice, Search, Span
 from scanflow_actors.workflows.service import Kind, Scaling, Service
 
 Workflow = BatchWorkflow | OnlineWorkflow
@@ -79,10 +80,33 @@ class _Means(_Part):
     environment: dict[str, str | _Secret] = {}
 
 
+class _Span(_Part):
+    low: float
+    high: float
+    is_whole: bool = False
+    is_log: bool = False
+
+
+class _Choice(_Part):
+    options: list[str | int | float | bool]
+
+
+class _Search(_Part):
+    space: dict[str, _Span | _Choice]
+    trials: int = 0
+    parallel: int = 0
+    budget_s: float | None = None
+    seed: int = 0
+    minimises: bool = False
+    model: str = ""
+    name: str = ""
+
+
 class _Executor(_Means):
     needs: dict[str, str] = {}
     takes: dict[str, str] = {}
     over: str | None = None
+    search: _Search | None = None
     retries: _Retries = _Retries()
     timeout_s: float | None = None
     priority: int = 0
@@ -153,6 +177,8 @@ def _fields(workflow: str, place: str, part: _Means) -> dict[str, Any]:
     for name, value in given.items():
         if type(value) in makers:
             given[name] = makers[type(value)](**_tuples(value.given()))
+    if isinstance(given.get("search"), _Search):
+        given["search"] = _search(given["search"])
     if "kind" in given:
         given["kind"] = Kind(given["kind"])
     if "feeds" in given:
@@ -163,6 +189,13 @@ def _fields(workflow: str, place: str, part: _Means) -> dict[str, Any]:
             for name, value in given["environment"].items()
         }
     return given
+
+
+def _search(part: _Search) -> Search:
+    given = part.given()
+    makers: dict[type[_Part], Any] = {_Span: Span, _Choice: Choice}
+    space = {name: makers[type(each)](**_tuples(each.given())) for name, each in part.space.items()}
+    return Search(**{**given, "space": space})
 
 
 def _tuples(given: dict[str, Any]) -> dict[str, Any]:

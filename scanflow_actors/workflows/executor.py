@@ -12,6 +12,8 @@ from scanflow_actors.errors import DataNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from scanflow_actors.workflows.search import Search
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
@@ -96,6 +98,8 @@ class Executor:
     over: str | None = None
     """Argument that is a list: the function runs once for each item, in parallel; the result is the list
     of results, in the order of the items."""
+    search: Search | None = None
+    """Run the function many times, with other arguments each, and keep the best: the result is a `Found`."""
     num_cpus: float = 1
     """Logical CPUs that the step holds while it runs."""
     num_gpus: float = 0

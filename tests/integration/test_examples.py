@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import subprocess
 import sys
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scanflow_actors import Clock
+from tests.knowledge import MLFLOW_WARNINGS
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+pytestmark = MLFLOW_WARNINGS
+
 ROOT = Path(__file__).parents[2]
 FIRST_AGENT = ROOT / "examples" / "first_agent" / "first_agent.py"
 KEEP_STATE = ROOT / "examples" / "keep_state" / "keep_state.py"
+SEARCH = ROOT / "examples" / "search" / "tune_clouds.py"
 SHARE_WORK = ROOT / "examples" / "share_work" / "share_work.py"
 
 
@@ -86,3 +91,21 @@ def test_the_how_to_shows_the_shop_as_it_is() -> None:
     shown = [block.split("```")[0].strip() for block in guide.split("```python")[1:]]
     assert len(shown) == 3
     assert [block for block in shown if block not in KEEP_STATE.read_text()] == []
+async def test_the_search_of_the_how_to_finds_registers_and_promotes(
+    tmp_path: Path, migrated_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(SEARCH.parent))
+    await asyncio.to_thread(shutil.copy, migrated_store, tmp_path / "mlflow.db")
+    await importlib.import_module("tune_clouds").main(tmp_path)
+    first, accuracy, lineage = capsys.readouterr().out.splitlines()
+    assert first.startswith("12 trials, 0 failed")
+    assert float(accuracy.split()[1]) > 0.8
+    assert lineage == "version 1 was made by tune_clouds:train"
+
+
+def test_the_how_to_on_search_shows_the_program_as_it_is() -> None:
+    guide = (ROOT / "docs" / "how-to" / "search-hyper-parameters.md").read_text()
+    shown = [block.split("```")[0].strip() for block in guide.split("```python")[1:]]
+    assert len(shown) == 4
+    assert [block for block in shown if block not in SEARCH.read_text()] == []
+    assert (SEARCH.parent / "workflow.yaml").read_text() in guide

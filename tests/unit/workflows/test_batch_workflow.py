@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from scanflow_actors.errors import InvalidWorkflowError
-from scanflow_actors.workflows import BatchWorkflow, Executor, Retries
+from scanflow_actors.workflows import BatchWorkflow, Choice, Executor, Retries, Search, Span
 from tests import steps
 
 
@@ -20,6 +20,7 @@ def refused(*executors: Executor, result: str = "a") -> InvalidWorkflowError:
 
 
 ONE = Executor(name="a", run=steps.one)
+UP_TO_9 = {"number": Span(low=0, high=9, is_whole=True)}
 
 
 def test_a_cycle_is_refused_with_its_path() -> None:
@@ -58,6 +59,12 @@ def test_a_result_that_is_not_there_is_refused() -> None:
         (Executor(name="a", run=steps.one, timeout_s=0), "timeout_s"),
         (Executor(name="a", run=steps.one, memory_bytes=0), "memory_bytes"),
         (Executor(name="a", run=steps.one, retries=Retries(limit=-1)), "retries.limit"),
+        (Executor(name="a", run=steps.one, search=Search(space=UP_TO_9)), "number"),
+        (Executor(name="a", run=steps.double, search=Search(space=UP_TO_9), is_cached=True), "cached"),
+        (
+            Executor(name="a", run=steps.double, options={"number": 1}, search=Search(space=UP_TO_9)),
+            "two sources",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -65,6 +72,29 @@ def test_an_executor_that_cannot_run_is_refused_with_the_field(executor: Executo
     error = refused(executor)
     assert error.place == "executor 'a'"
     assert word in error.problem
+
+
+@pytest.mark.parametrize(
+    ("search", "field"),
+    [
+        (Search(space=UP_TO_9, trials=0), "search.trials"),
+        (Search(space=UP_TO_9, parallel=0), "search.parallel"),
+        (Search(space=UP_TO_9, budget_s=0), "search.budget_s"),
+        (Search(space={"number": Span(low=1, high=1)}), "search.space.number"),
+        (Search(space={"number": Span(low=0, high=1, is_log=True)}), "search.space.number"),
+        (Search(space={"number": Choice(options=())}), "search.space.number"),
+    ],
+)
+def test_a_search_that_cannot_work_is_refused_with_the_field(search: Search, field: str) -> None:
+    assert refused(Executor(name="a", run=steps.double, search=search)).place == f"executor 'a', {field}"
+
+
+def test_a_search_of_nothing_is_refused() -> None:
+    error = refused(Executor(name="a", run=steps.one, search=Search(space={})))
+    assert (error.place, error.problem) == (
+        "executor 'a', search.space",
+        "is empty; name an argument to search",
+    )
 
 
 def test_parameters_that_are_missing_or_unknown_are_named() -> None:

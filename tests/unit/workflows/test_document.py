@@ -12,13 +12,16 @@ from scanflow_actors.errors import InvalidWorkflowError
 from scanflow_actors.workflows import (
     Affinity,
     BatchWorkflow,
+    Choice,
     Executor,
     Kind,
     OnlineWorkflow,
     Retries,
     Scaling,
+    Search,
     Secret,
     Service,
+    Span,
     from_document,
     from_yaml,
     to_document,
@@ -47,7 +50,30 @@ MEANS: dict[str, Any] = {
     "affinity": AFFINITIES,
     "environment": ENVIRONMENTS,
 }
-EXECUTORS = st.builds(
+SPANS = st.builds(
+    lambda low, width, **kinds: Span(low=low, high=low + width, **kinds),
+    low=st.floats(0.01, 100),
+    width=st.floats(0.01, 100),
+    is_whole=st.booleans(),
+    is_log=st.booleans(),
+)
+CHOICES = st.builds(
+    Choice,
+    options=st.lists(st.text(max_size=3) | st.integers() | st.booleans(), min_size=1, max_size=3).map(tuple),
+)
+SEARCHES = st.builds(
+    Search,
+    space=st.fixed_dictionaries({"number": SPANS | CHOICES}),
+    trials=st.integers(1, 99),
+    parallel=st.integers(1, 9),
+    budget_s=st.none() | POSITIVE,
+    seed=st.integers(),
+    minimises=st.booleans(),
+    model=st.text(max_size=3),
+    name=st.text(max_size=3),
+)
+SEARCHING = st.builds(Executor, name=NAMES, run=st.just(steps.double), search=SEARCHES, **MEANS)
+EXECUTORS = SEARCHING | st.builds(
     Executor,
     name=NAMES,
     run=st.just(steps.double),
@@ -110,6 +136,39 @@ def test_a_workflow_survives_yaml() -> None:
     assert from_yaml(to_yaml(workflow)) == workflow
 
 
+SEARCH_TEXT = """
+kind: batch
+name: tuning
+result: tune
+executors:
+  - {name: load, run: "tests.steps:one"}
+  - name: tune
+    run: tests.steps:parabola
+    options: {height: 5}
+    search:
+      space:
+        x: {low: 1.0e-3, high: 1, is_log: true}
+        layers: {low: 1, high: 4, is_whole: true}
+        kind: {options: [a, b]}
+      trials: 30
+      budget_s: 600
+      model: digits
+"""
+
+
+def test_a_search_is_the_same_in_yaml_as_in_python() -> None:
+    space: dict[str, Span | Choice] = {
+        "x": Span(low=0.001, high=1, is_log=True),
+        "layers": Span(low=1, high=4, is_whole=True),
+        "kind": Choice(options=("a", "b")),
+    }
+    workflow = from_yaml(SEARCH_TEXT)
+    assert isinstance(workflow, BatchWorkflow)
+    assert workflow.executor("tune").search == Search(space=space, trials=30, budget_s=600, model="digits")
+    assert workflow.parameters == {"key", "knowledge"}
+    assert from_yaml(to_yaml(workflow)) == workflow
+
+
 def batch(**fields: Any) -> dict[str, Any]:
     executor = {"name": "a", "run": "tests.steps:one", **fields}
     return {"kind": "batch", "name": "w", "executors": [executor], "result": "a"}
@@ -125,6 +184,8 @@ def batch(**fields: Any) -> dict[str, Any]:
         (batch(run="tests.steps:nothing"), ["executors.0.run", "'tests.steps:nothing' cannot be imported"]),
         (batch(run="one"), ["executors.0.run", "module:name"]),
         (batch(needs={"x": "z"}), ["executor 'a'", "'z'"]),
+        (batch(search={"space": {"x": {"low": 1}}}), ["executors.0.search.space.x", "required"]),
+        (batch(search={"trials": 3}), ["executors.0.search.space", "required"]),
         ({"kind": "batch", "name": "w"}, ["executors", "required"]),
     ],
 )
