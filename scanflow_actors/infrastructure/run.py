@@ -200,17 +200,22 @@ class BatchRun:
         try:
             step.handle = await self._tried(executor)
         except ExecutorFailedError as error:
-            step.state = State.FAILED
             reason = f"{error.reason}: {error.message}" if error.reason != "raised" else error.message
-            self._failure = WorkflowFailedError(
-                workflow=self.workflow.name, executor=executor.name, reason=reason
-            )
-            self._failure.__cause__ = error
+            self._fail(executor, step, reason, error)
+        except Exception as error:  # noqa: BLE001 - of the backend, such as an argument that cannot travel
+            self._fail(executor, step, f"{type(error).__name__}: {error}", error)
         else:
             step.state = State.DONE
             done = sum(each.state is State.DONE for each in self._steps.values())
             self._order.report(StepDone(executor=executor.name, done=done, total=len(self._steps)))
         self._moved.set()
+
+    def _fail(self, executor: Executor, step: _Step, reason: str, cause: Exception) -> None:
+        step.state = State.FAILED
+        self._failure = WorkflowFailedError(
+            workflow=self.workflow.name, executor=executor.name, reason=reason
+        )
+        self._failure.__cause__ = cause
 
     async def _tried(self, executor: Executor) -> Any:
         attempt = 0

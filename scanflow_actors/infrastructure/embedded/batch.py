@@ -18,13 +18,12 @@ from ray.exceptions import (
 )
 
 from scanflow_actors.errors import ExecutorFailedError
-from scanflow_actors.infrastructure.embedded import apart
-from scanflow_actors.infrastructure.embedded.trials import RayTrials
+from scanflow_actors.infrastructure.embedded import apart, trials
 from scanflow_actors.infrastructure.facts import FailureReason
 from scanflow_actors.infrastructure.inprocess import timed_out
 from scanflow_actors.infrastructure.places import Places
 from scanflow_actors.infrastructure.runs import BatchRuns
-from scanflow_actors.infrastructure.search.pool import TRIALS
+from scanflow_actors.infrastructure.search import pool
 from scanflow_actors.infrastructure.work import work
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def _task(head: _Head, **arguments: Any) -> tuple[Any, Report]:
     if mark is not None:
         apart.is_here(workflow, mark)
     gathered = {name: ray.get(handles) for name, handles in lists.items()}
-    TRIALS.set(RayTrials)
+    pool.TRIALS.set(trials.RayTrials)
     report, result = work(executor, {**arguments, **gathered}, cache, is_alone=True)
     return result, report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,3 +175,11 @@ async def test_an_executor_has_its_environment(on_ray: Site) -> None:
         single(steps.environment, options={"name": "GREETING"}, environment={"GREETING": "hi"})
     )
     assert (await on_ray.run("w")).result == "hi"
+
+
+async def test_a_step_that_cannot_be_started_fails_and_nobody_waits_for_it(site: Site) -> None:
+    step = Executor(name="a", run=steps.double, options={"number": threading.Lock()})  # cannot travel
+    await site.start(BatchWorkflow(name="w", executors=(step,), result="a"))
+    outcome = await site.run("w")
+    assert not outcome.is_success
+    assert "TypeError" in outcome.reason
