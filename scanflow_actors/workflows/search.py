@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+RESERVED = frozenset({"search", "trial", "reason"})
+"""Parameters that the run of each trial has, beside what is searched."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """Numbers from `low` to `high`, both included."""
@@ -63,6 +67,11 @@ class Search:
         if not self.space:
             yield "space", "is empty; name an argument to search"
         for name, each in self.space.items():
+            if name in RESERVED:
+                yield (
+                    f"space.{name}",
+                    f"{sorted(RESERVED)} are parameters of each trial's run; rename the argument",
+                )
             if isinstance(each, Choice) and not each.options:
                 yield f"space.{name}", "has no options"
             if isinstance(each, Span) and not each.low < each.high:

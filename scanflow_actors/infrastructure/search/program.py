@@ -66,25 +66,24 @@ class _Course:
         self._notes, self._trials = notes, trials
         self._sampler = Sampler(self._search)
         self._running: dict[int, Future[tuple[Report, Any]]] = {}
-        self.ended = notes.stored()
+        stored = notes.stored()
+        self.ended = {number: trial for number, trial in stored.items() if number < self._search.trials}
         self.arguments: dict[int, dict[str, Any]] = {}
-        self._before_s = max((trial.elapsed_s for trial in self.ended.values()), default=0.0)
+        self._before_s = max((trial.elapsed_s for trial in stored.values()), default=0.0)
         self._begun_s = time.monotonic()
 
     def run(self) -> None:
         """Try until all trials have ended, or the budget has."""
         for number in range(self._search.trials):
             before = number - self._search.parallel
-            if not self._wait_for(before):
+            if not self._wait_for(before) or (before >= 0 and before not in self.ended):
                 return
             if before >= 0:  # what later trials gave is not looked at: it depends on how fast they were
                 self._sampler.tell(before, self.ended[before].value)
             self.arguments[number] = self._sampler.suggest()
             if number in self.ended:
                 self._check(number)
-            elif self._left_s() == 0:
-                return
-            else:
+            elif self._left_s() != 0:
                 self._running[number] = self._trials.submit(self.arguments[number])
         self._wait_for(self._search.trials)
 

@@ -158,6 +158,20 @@ async def test_a_search_goes_on_where_it_ended_but_not_beyond_its_budget(
     assert then.value >= first.value
 
 
+async def test_fewer_trials_than_are_stored_give_the_best_among_them(
+    site: Site, knowledge: KnowledgeBase
+) -> None:
+    stored = replace(NUMBERS, trials=6, name="by name")
+    fewer = replace(searching(steps.double, replace(stored, trials=2)), name="fewer")
+    await site.start(searching(steps.double, stored), fewer)
+    assert (await site.run("w")).is_success
+    found = (await site.run("fewer")).result
+    assert found.successes == 2
+    assert found.number < 2
+    trials = await asyncio.to_thread(lambda: knowledge.runs("trial", search="by name"))
+    assert len(trials) == 6
+
+
 async def test_a_budget_that_ends_before_any_trial_is_a_failure(site: Site, knowledge: KnowledgeBase) -> None:
     del knowledge
     await site.start(searching(steps.double, replace(NUMBERS, budget_s=1e-9)))

@@ -83,10 +83,18 @@ def test_an_executor_that_cannot_run_is_refused_with_the_field(executor: Executo
         (Search(space={"number": Span(low=1, high=1)}), "search.space.number"),
         (Search(space={"number": Span(low=0, high=1, is_log=True)}), "search.space.number"),
         (Search(space={"number": Choice(options=())}), "search.space.number"),
+        (Search(space={"number": Span(low=2, high=1)}), "search.space.number"),
     ],
 )
 def test_a_search_that_cannot_work_is_refused_with_the_field(search: Search, field: str) -> None:
     assert refused(Executor(name="a", run=steps.double, search=search)).place == f"executor 'a', {field}"
+
+
+def test_an_argument_that_is_called_like_a_parameter_of_ours_is_refused() -> None:
+    error = refused(
+        Executor(name="a", run=lambda trial: trial, search=Search(space={"trial": Span(low=0, high=1)}))
+    )
+    assert (error.place, "rename the argument" in error.problem) == ("executor 'a', search.space.trial", True)
 
 
 def test_a_search_of_nothing_is_refused() -> None:
