@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import shutil
 import subprocess
 import sys
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,6 +91,8 @@ def test_the_how_to_shows_the_shop_as_it_is() -> None:
     shown = [block.split("```")[0].strip() for block in guide.split("```python")[1:]]
     assert len(shown) == 3
     assert [block for block in shown if block not in KEEP_STATE.read_text()] == []
+
+
 async def test_the_search_of_the_how_to_finds_registers_and_promotes(
     tmp_path: Path, migrated_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
