@@ -19,11 +19,10 @@ from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
 from scanflow_actors.primitives import Outcome, Perform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.agents.action import Effect
-    from scanflow_actors.agents.journal import Journal
     from scanflow_actors.agents.records import Decision
     from scanflow_actors.settings import AgentSettings
 
@@ -44,7 +43,7 @@ class Done:
 async def carry_out(
     decision: Decision,
     ctx: ActorContext,
-    journal: Journal,
+    write: Callable[..., Awaitable[Any]],
     settings: AgentSettings,
     reports: Callable[[Any, Done], Effect] | None = None,
 ) -> Done:
@@ -52,24 +51,33 @@ async def carry_out(
 
     An effect whose outcome is unknown (the other side died, or was silent) is asked for again under the
     same key, by which the other side recognises it.
+
+    Args:
+        decision: Whose effects.
+        ctx: Of the agent.
+        write: Has a method of the journal, by its name, write.
+        settings: How long to wait, and how often to ask.
+        reports: From the state and what came of it to one more effect.
     """
-    done = await _all_of(decision, ctx, journal, settings)
+    done = await _all_of(decision, ctx, write, settings)
     if reports is None or not decision.effects:
         return done
     try:
         effect = reports(decision.state, done)
-        await _insist(_Errand(decision, len(decision.effects), effect, settings), ctx, journal)
+        await _insist(_Errand(decision, len(decision.effects), effect, settings), ctx, write)
     except Exception as error:  # noqa: BLE001 - the user's code; whatever it is, it is the outcome's reason
         reason = "; ".join(part for part in (done.reason, f"could not be reported: {error}") if part)
         return replace(done, is_success=False, reason=reason)
     return done
 
 
-async def _all_of(decision: Decision, ctx: ActorContext, journal: Journal, settings: AgentSettings) -> Done:
+async def _all_of(
+    decision: Decision, ctx: ActorContext, write: Callable[..., Awaitable[Any]], settings: AgentSettings
+) -> Done:
     results: list[Any] = []
     for index, effect in enumerate(decision.effects):
         try:
-            result = await _insist(_Errand(decision, index, effect, settings), ctx, journal)
+            result = await _insist(_Errand(decision, index, effect, settings), ctx, write)
         except ActorError as error:
             return Done(is_success=False, reason=str(error), results=tuple(results))
         results.append(result)
@@ -117,13 +125,15 @@ class _Errand:
         return await ref.ask(asked, timeout_s=timeout_s)
 
 
-async def _insist(errand: _Errand, ctx: ActorContext, journal: Journal) -> Outcome | Accepted:
+async def _insist(
+    errand: _Errand, ctx: ActorContext, write: Callable[..., Awaitable[Any]]
+) -> Outcome | Accepted:
     for delay_s in errand.settings.retry_delays_s:
         try:
             return await errand.ask(ctx)
         except ActorError as error:
             if isinstance(error, _FINAL) and not isinstance(error, StrategyFailedError):
                 raise  # a clear "no": asking again would not change it
-            await asyncio.to_thread(journal.attempt, errand.decision, str(error))
+            await write("attempt", errand.decision, str(error))
             await asyncio.sleep(delay_s)
     return await errand.ask(ctx)

@@ -9,17 +9,16 @@ of the agent goes on.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from scanflow_actors.actors.actor import receive
 from scanflow_actors.actors.context import ActorContext
-from scanflow_actors.agents.acting import Acting
-from scanflow_actors.agents.charge import Charge, Decided
+from scanflow_actors.agents.acting import Acting, Step
+from scanflow_actors.agents.alarms import Alarms, Wake
 from scanflow_actors.agents.control import (
     AgentStatus,
     Pause,
@@ -29,9 +28,10 @@ from scanflow_actors.agents.control import (
     Update,
     status_of,
 )
-from scanflow_actors.agents.journal import MIND, Journal
+from scanflow_actors.agents.journal import Journal
 from scanflow_actors.agents.looking import Looked, Occasion, look
 from scanflow_actors.agents.memories import last_fire, recall
+from scanflow_actors.agents.page import MIND
 from scanflow_actors.agents.quarantine import is_quarantined
 from scanflow_actors.agents.records import AGAIN, CALLS_KEPT, Decision, Memory, Mind
 from scanflow_actors.agents.sensor import MESSAGE
@@ -40,15 +40,14 @@ from scanflow_actors.artifacts.knowledge import KnowledgeBase
 from scanflow_actors.errors import RejectError, StrategyFailedError
 from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
 from scanflow_actors.infrastructure.facts import Fact
+from scanflow_actors.storage import Line
 from scanflow_actors.triggers import Received, Tick, due
+
+if TYPE_CHECKING:
+    from scanflow_actors.agents.charge import Charge
 
 MAX_AGAIN = 3
 """Looks at once in place of a stale decision, before the next instant is waited for."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wake:
-    strategy: str
 
 
 class Agent(Acting):
@@ -60,14 +59,18 @@ class Agent(Acting):
 
     def __init__(self, charge: Charge) -> None:
         super().__init__(charge)
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._alarms = Alarms()
 
     async def on_start(self, ctx: ActorContext) -> None:
         """Open the journal, take up what was not concluded, and set the first timers."""
         self._journal = await asyncio.to_thread(self.open_journal)
         self._opened.callback(self._journal.close)
+        self._line = Line(self._journal.executor)
+        self._meters = ctx.meters
+        self._ask = partial(ctx.find(INFRASTRUCTURE).ask, timeout_s=self.charge.settings.sense_timeout_s)
         settings = self.charge.knowledge
         self._knowledge = None if settings is None else KnowledgeBase(settings)
+        await self._line.flush()
         mind = await asyncio.to_thread(self._journal.mind, self.charge.name)
         self._mind = mind or Mind(belief=self.belief)
         await self._take_up(self.all_strategies(), ctx)
@@ -88,6 +91,7 @@ class Agent(Acting):
         return Journal(self.charge.journal)
 
     async def _take_up(self, strategies: tuple[Strategy, ...], ctx: ActorContext) -> None:
+        await self._line.flush()
         self._strategies = {strategy.name: strategy for strategy in strategies}
         agent, now = self.charge.name, self.charge.clock.now()
         self._memories = await asyncio.to_thread(recall, self._journal, agent, self._strategies, now)
@@ -95,33 +99,42 @@ class Agent(Acting):
 
     # ------------------------------------------------------------------ events
 
-    @receive
+    @receive(concurrent=1000)
     async def _called(self, call: Call, ctx: ActorContext) -> Accepted:
-        """Take a call of another agent: each strategy that waits for its type decides."""
+        """Take a call of another agent: each strategy that waits for its type decides.
+
+        The next call is looked at while this one is written; each is answered when it is on the disk.
+        """
         kind = type(call.message)
-        fired = [strategy for strategy in self._strategies.values() if waits_for(strategy.when, kind)]
+        fired = [name for name, strategy in self._strategies.items() if waits_for(strategy.when, kind)]
         if not fired:
             raise RejectError(f"{self.charge.name} has no strategy that waits for {kind.__name__}")
-        if self._mind.is_paused:
-            raise StrategyFailedError(f"{self.charge.name} is paused; resume it, or ask later")
-        answers = []
-        for strategy in fired:
-            async with self.turn_of(strategy.name):
-                answers.append(await self._take(call, strategy, ctx))
-        return Accepted(is_new=any(answers))
+        steps: list[Step] = []
+        try:
+            for name in fired:
+                async with self.turn_of(name):
+                    await self._take(call, self._strategies.get(name), steps)
+        finally:
+            await self.settle(steps, ctx)
+        return Accepted(is_new=any(step.is_new for step in steps))
 
-    @receive
+    @receive(concurrent=1000)
     async def _heard(self, fact: Fact, ctx: ActorContext) -> None:
         """Take a fact that the infrastructure tells, as a call that nobody waits for."""
         key = f"{type(fact).__name__}-{uuid4().hex}"
         await self._called(Call(message=fact, key=key, trace=key), ctx)
 
-    async def _take(self, call: Call, strategy: Strategy, ctx: ActorContext) -> bool:
-        """Let one strategy step; False when it has had this call before."""
-        memory = self._memories[strategy.name]
-        if call.key in memory.calls:
-            return False
-        now = self.charge.clock.now()
+    async def _take(self, call: Call, strategy: Strategy | None, steps: list[Step]) -> None:
+        """Let one strategy step; a call that it has had before only waits until that one is written."""
+        if self._mind.is_paused:
+            raise StrategyFailedError(f"{self.charge.name} is paused; resume it, or ask later")
+        if strategy is None:
+            raise StrategyFailedError(f"{self.charge.name} has other strategies by now; ask again")
+        memory, now = self._memories[strategy.name], self.charge.clock.now()
+        decision_id = f"{self.charge.name}/{strategy.name}/{call.key}"
+        if call.key in memory.calls or self._knows(memory, decision_id):
+            steps.append(Step(None, self._line.flush(), is_new=False))
+            return
         if is_quarantined(memory, now):
             raise StrategyFailedError(f"{strategy.name} is quarantined until {memory.quarantined_until}")
         event = Received(message_type=type(call.message), instant=now)
@@ -129,57 +142,71 @@ class Agent(Acting):
         calls = (*memory.calls, call.key)[-CALLS_KEPT:]
         memory = replace(memory, trigger_state=state, calls=calls)
         if fires:
-            return await self._decide(strategy, memory, ctx, event_id=call.key, call=call)
-        await self._remember(strategy, memory)
-        return True
+            await self._decide(strategy, memory, decision_id, call, steps)
+        else:
+            self._remember(strategy, memory, steps)
+
+    def _knows(self, memory: Memory, decision_id: str) -> bool:
+        """Whether a call was decided on so long ago that its key is not remembered any more.
+
+        A look into an index takes microseconds, and less than handing it to a thread.
+        """
+        return len(memory.calls) == CALLS_KEPT and self._journal.knows(decision_id)
 
     @receive(concurrent=1000)
-    async def _woken(self, wake: _Wake, ctx: ActorContext) -> None:
-        """Deal with the instants of a strategy that have come, then wait for the next."""
-        async with self.turn_of(wake.strategy):
-            strategy = self._strategies.get(wake.strategy)
-            if strategy is not None and not self._mind.is_paused:
-                await self._wake(strategy, ctx)
+    async def _woken(self, wake: Wake, ctx: ActorContext) -> None:
+        """Deal with the instants of strategies that have come, then wait for the next."""
+        names = self._alarms.rung(wake)
+        steps: list[Step] = []
+        async with self.turns_of(names):
+            strategies = [self._strategies[name] for name in names if name in self._strategies]
+            if not self._mind.is_paused:
+                await self._wake(strategies, steps, ctx)
+        await self.settle(steps, ctx)
 
-    async def _wake(self, strategy: Strategy, ctx: ActorContext) -> None:
-        try:
-            await self._deal_with_instants(strategy, ctx)
-        except StrategyFailedError:
-            delays_s = self.charge.settings.retry_delays_s
-            failures = self._memories[strategy.name].failures
-            self._schedule(strategy, ctx, pause_s=delays_s[min(failures, len(delays_s)) - 1])
-        else:
-            self._schedule(strategy, ctx)
+    async def _wake(self, strategies: list[Strategy], steps: list[Step], ctx: ActorContext) -> None:
+        failed: list[Strategy] = []
+        for strategy in strategies:
+            try:
+                await self._deal_with_instants(strategy, steps)
+            except StrategyFailedError:
+                failed.append(strategy)
+        delays_s = self.charge.settings.retry_delays_s
+        for strategy in strategies:
+            failures = self._memories[strategy.name].failures if strategy in failed else 0
+            pause_s = delays_s[min(failures, len(delays_s)) - 1] if failures else 0.0
+            self._schedule(strategy, ctx, pause_s=pause_s)
 
-    async def _deal_with_instants(self, strategy: Strategy, ctx: ActorContext) -> None:
+    async def _deal_with_instants(self, strategy: Strategy, steps: list[Step]) -> None:
         memory, now = self._memories[strategy.name], self.charge.clock.now()
         if is_quarantined(memory, now):
             return
-        late_s = strategy.max_lateness_s
-        todo = due(
-            strategy.when, last=last_fire(memory), now=now, misfire=strategy.misfire, max_lateness_s=late_s
-        )
-        state = strategy.when.skip(memory.trigger_state, todo.since)
-        memory = replace(memory, trigger_state=state, last_fire=todo.until.isoformat())
+        last, late_s = last_fire(memory), strategy.max_lateness_s
+        todo = due(strategy.when, last=last, now=now, misfire=strategy.misfire, max_lateness_s=late_s)
+        state = memory.trigger_state
+        if todo.since > last:
+            state = strategy.when.skip(state, todo.since)
+        until = todo.until.isoformat()
         for instant in todo.instants:
-            state, fires = strategy.when.step(memory.trigger_state, Tick(instant=instant))
-            memory = replace(memory, trigger_state=state)
+            state, fires = strategy.when.step(state, Tick(instant=instant))
             if fires:
-                await self._decide(strategy, memory, ctx, event_id=instant.isoformat(), call=None)
-                memory = self._memories[strategy.name]
-        await self._remember(strategy, memory)
+                dealt_with = until if instant == todo.instants[-1] else instant.isoformat()
+                memory = replace(self._memories[strategy.name], trigger_state=state, last_fire=dealt_with)
+                decision_id = f"{self.charge.name}/{strategy.name}/{instant.isoformat()}"
+                await self._decide(strategy, memory, decision_id, None, steps)
+        memory = self._memories[strategy.name]
+        if (memory.trigger_state, memory.last_fire) != (state, until):
+            self._remember(strategy, replace(memory, trigger_state=state, last_fire=until), steps)
 
     def _schedule_all(self, ctx: ActorContext) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
+        self._alarms.clear()
         for strategy in self._strategies.values():
             self._schedule(strategy, ctx)
 
     def _schedule(self, strategy: Strategy, ctx: ActorContext, *, pause_s: float = 0.0) -> None:
         instant = self._next_fire(strategy)
         if instant is not None:
-            wait_s = max(pause_s, self.charge.clock.wait_s(instant))
-            self._timers[strategy.name] = ctx.after(wait_s, _Wake(strategy.name))
+            self._alarms.set(strategy, instant, max(pause_s, self.charge.clock.wait_s(instant)), ctx)
 
     def _next_fire(self, strategy: Strategy) -> datetime | None:
         memory = self._memories[strategy.name]
@@ -190,31 +217,31 @@ class Agent(Acting):
 
     # ------------------------------------------------------------------ deciding
 
-    async def _decide(
-        self, strategy: Strategy, memory: Memory, ctx: ActorContext, *, event_id: str, call: Call | None
-    ) -> bool:
-        """Look, journal, and start to act; False when this event was decided before."""
-        decision_id = f"{self.charge.name}/{strategy.name}/{event_id}"
-        if call is not None and await asyncio.to_thread(self._journal.knows, decision_id):
-            return False  # an instant is decided together with what is remembered of it, and so only once
-        if strategy.learns is not None:
-            async with self.turn_of(MIND):
-                return await self._look(strategy, memory, ctx, decision_id, call)
-        return await self._look(strategy, memory, ctx, decision_id, call)
-
-    async def look_again(self, strategy: Strategy, decision: Decision, ctx: ActorContext) -> None:
+    async def look_again(
+        self, strategy: Strategy, decision: Decision, steps: list[Step], ctx: ActorContext
+    ) -> None:
         """Look at once, a few times; then at the next instant. A message is not looked at again."""
         if strategy.sense is MESSAGE or decision.id.count(AGAIN) >= MAX_AGAIN:
             return
-        event_id = decision.id.removeprefix(f"{decision.agent}/{decision.strategy}/") + AGAIN
         try:
-            await self._decide(strategy, self._memories[strategy.name], ctx, event_id=event_id, call=None)
+            memory = self._memories[strategy.name]
+            await self._decide(strategy, memory, decision.id + AGAIN, None, steps)
         except StrategyFailedError:
             self._schedule(strategy, ctx)  # it is counted, and tried again at the next instant
 
+    async def _decide(
+        self, strategy: Strategy, memory: Memory, decision_id: str, call: Call | None, steps: list[Step]
+    ) -> None:
+        """Look, and have written what comes of it."""
+        if strategy.learns is None:
+            await self._look(strategy, memory, decision_id, call, steps)
+        else:
+            async with self.turn_of(MIND):
+                await self._look(strategy, memory, decision_id, call, steps)
+
     async def _look(
-        self, strategy: Strategy, memory: Memory, ctx: ActorContext, decision_id: str, call: Call | None
-    ) -> bool:
+        self, strategy: Strategy, memory: Memory, decision_id: str, call: Call | None, steps: list[Step]
+    ) -> None:
         occasion = Occasion(
             decision=decision_id,
             agent=self.charge.name,
@@ -223,55 +250,43 @@ class Agent(Acting):
             knowledge=self._knowledge,
             belief=self._mind.belief,
             sense_timeout_s=self.charge.settings.sense_timeout_s,
-            ask=partial(ctx.find(INFRASTRUCTURE).ask, timeout_s=self.charge.settings.sense_timeout_s),
+            ask=self._ask,
         )
         try:
             looked = await look(strategy, memory, occasion)
         except StrategyFailedError as error:
-            self._evaluated(ctx, strategy, "failed")
+            self._evaluated(strategy, "failed")
             await self._failed(strategy, decision_id, str(error))
             raise
         decision = looked.decision
         said = "nothing new" if decision is None else "holds" if decision.holds else "does not hold"
-        self._evaluated(ctx, strategy, said)
-        return await self._commit(strategy, looked, ctx)
+        self._evaluated(strategy, said)
+        self._commit(strategy, looked, steps)
 
-    def _evaluated(self, ctx: ActorContext, strategy: Strategy, outcome: str) -> None:
-        ctx.meters.count(
+    def _evaluated(self, strategy: Strategy, outcome: str) -> None:
+        self._meters.count(
             "scanflow_strategy_evaluations",
             agent=self.charge.name,
             strategy=strategy.name,
             outcome=outcome,
         )
 
-    async def _commit(self, strategy: Strategy, looked: Looked, ctx: ActorContext) -> bool:
+    def _commit(self, strategy: Strategy, looked: Looked, steps: list[Step]) -> None:
         decision = looked.decision
         if decision is None:
-            await self._remember(strategy, looked.memory)
-            return True
+            self._remember(strategy, looked.memory, steps)
+            return
         mind = replace(self._mind, belief=looked.belief) if strategy.learns is not None else None
-        is_new: bool = await self.write("commit", decision, looked.memory, mind)
+        written = self.write("commit", decision, looked.memory, mind)
+        steps.append(Step(decision, asyncio.ensure_future(written)))
         self._memories[strategy.name] = looked.memory
         self._mind = mind or self._mind
-        if is_new:
-            ctx.remark(
-                "decision", id=decision.id, trace=decision.trace, holds=decision.holds, reason=decision.reason
-            )
-            self._tell(
-                Decided(
-                    decision=decision.id,
-                    agent=decision.agent,
-                    strategy=decision.strategy,
-                    at=decision.at,
-                    holds=decision.holds,
-                    reason=decision.reason,
-                )
-            )
-            if decision.effects:
-                self._act(decision, ctx)
-            else:
-                await self._worked(strategy)
-        return is_new
+
+    def _remember(self, strategy: Strategy, memory: Memory, steps: list[Step]) -> None:
+        if memory != self._memories[strategy.name]:
+            written = self.write("remember", self.charge.name, {strategy.name: memory})
+            steps.append(Step(None, asyncio.ensure_future(written)))
+            self._memories[strategy.name] = memory
 
     # ------------------------------------------------------------------ what people and teams ask
 
@@ -285,17 +300,16 @@ class Agent(Acting):
         self._schedule_all(ctx)
 
     async def _resolve(self, *, is_paused: bool) -> None:
-        mind = replace(self._mind, is_paused=is_paused)
-        await self.write("resolve", self.charge.name, mind)
-        self._mind = mind
+        async with self.turn_of(MIND):
+            mind = replace(self._mind, is_paused=is_paused)
+            await self.write("resolve", self.charge.name, mind)
+            self._mind = mind
 
     @receive
     async def _update(self, message: Update, ctx: ActorContext) -> None:
         """Have other strategies from now on; what is remembered is handed on by name."""
         self.charge = replace(self.charge, strategies=message.strategies)
-        async with AsyncExitStack() as turns:  # what is under way ends first
-            for name in sorted(self._strategies):
-                await turns.enter_async_context(self.turn_of(name))
+        async with self.turns_of(sorted(self._strategies)):  # what is under way ends first
             await self._take_up(type(self)(self.charge, *message.args).all_strategies(), ctx)
 
     @receive
@@ -305,7 +319,7 @@ class Agent(Acting):
             known = ", ".join(self._strategies)
             raise RejectError(f"{self.charge.name} has no strategy {message.strategy!r}; it has {known}")
         async with self.turn_of(strategy.name):
-            await self._worked(strategy)
+            await self._worked(strategy.name)
         self._schedule_all(ctx)
 
     @receive
@@ -320,8 +334,3 @@ class Agent(Acting):
                 for name, strategy in self._strategies.items()
             ),
         )
-
-    async def _remember(self, strategy: Strategy, memory: Memory) -> None:
-        if memory != self._memories[strategy.name]:
-            await self.write("remember", self.charge.name, {strategy.name: memory})
-            self._memories[strategy.name] = memory

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import json
 import pickle
-import time
-from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
-
+from scanflow_actors.agents.page import MIND, Page
 from scanflow_actors.agents.plain import plain
-from scanflow_actors.agents.records import Decision, Entry, Memory, Mind, pickled
+from scanflow_actors.agents.records import Decision, Entry, Memory, Mind
 from scanflow_actors.errors import JournalError
 from scanflow_actors.storage import Database, GroupWriter, borrow, give_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from concurrent.futures import Executor
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -59,9 +55,6 @@ create table if not exists pending (
 );
 """
 
-MIND = ""
-"""Stands for the strategy where the memory is the agent's own."""
-
 _ENTRIES = """
 select * from entry
 where (? is null or trace = ?) and seq > ? and (? is null or agent = ?) and (? is null or at >= ?)
@@ -90,46 +83,33 @@ class Journal:
         Returns:
             False when the decision is in the journal already; nothing is written then.
         """
-        body = {"state": plain(decision.state), "effects": plain(decision.effects)}
-        with self._transaction() as database:
-            known = database.rows("select 1 from entry where decision = ? and kind = 'decision'", decision.id)
-            if known:
-                return False
-            self._append(database, "decision", decision, decision.holds, decision.reason, body)
-            if memory is not None:
-                self._remember(database, decision.agent, decision.strategy, memory)
-            if mind is not None:
-                self._remember(database, decision.agent, MIND, mind)
-            if decision.effects:
-                database.change(
-                    "insert into pending values (?, ?, ?)",
-                    decision.id,
-                    decision.agent,
-                    cloudpickle.dumps(decision),
-                )
-            return True
+        page = Page()
+        page.decide(decision)
+        if memory is not None:
+            page.memories[decision.agent, decision.strategy] = memory
+        if mind is not None:
+            page.memories[decision.agent, MIND] = mind
+        return self._put(page)
 
     def remember(self, agent: str, memories: Mapping[str, Memory]) -> None:
         """Write what strategies of an agent remember, after a look that decided nothing."""
-        with self._transaction() as database:
-            for strategy, memory in memories.items():
-                self._remember(database, agent, strategy, memory)
+        self._put(Page(memories={(agent, strategy): memory for strategy, memory in memories.items()}))
 
     def resolve(self, agent: str, mind: Mind) -> None:
         """Write what an agent remembers."""
-        with self._transaction() as database:
-            self._remember(database, agent, MIND, mind)
+        self._put(Page(memories={(agent, MIND): mind}))
 
     def note(self, kind: str, decision: Decision, memory: Memory) -> None:
         """Write that a strategy failed, is quarantined or released, with what it remembers."""
-        with self._transaction() as database:
-            self._append(database, kind, decision, None, decision.reason, None)
-            self._remember(database, decision.agent, decision.strategy, memory)
+        page = Page(memories={(decision.agent, decision.strategy): memory})
+        page.append(kind, decision, holds=None, reason=decision.reason, body=None)
+        self._put(page)
 
     def attempt(self, decision: Decision, reason: str) -> None:
         """Write that an effect was tried in vain and will be tried again."""
-        with self._transaction() as database:
-            self._append(database, "attempt", decision, None, reason, None)
+        page = Page()
+        page.append("attempt", decision, holds=None, reason=reason, body=None)
+        self._put(page)
 
     def conclude(
         self,
@@ -140,11 +120,11 @@ class Journal:
         memory: Memory | None = None,
     ) -> None:
         """Write what came of a decision's effects; they are no longer pending."""
-        with self._transaction() as database:
-            self._append(database, "outcome", decision, is_success, reason, plain(results))
-            database.change("delete from pending where decision = ?", decision.id)
-            if memory is not None:
-                self._remember(database, decision.agent, decision.strategy, memory)
+        page = Page(concluded=[decision.id])
+        page.append("outcome", decision, holds=is_success, reason=reason, body=plain(results))
+        if memory is not None:
+            page.memories[decision.agent, decision.strategy] = memory
+        self._put(page)
 
     # ------------------------------------------------------------------ reading
 
@@ -213,40 +193,11 @@ class Journal:
 
     # ------------------------------------------------------------------ inside
 
-    def _append(  # noqa: PLR0917 - the columns of a line
-        self,
-        database: Database,
-        kind: str,
-        decision: Decision,
-        holds: bool | None,
-        reason: str,
-        body: Any,
-    ) -> None:
-        database.change(
-            "insert into entry"
-            " (kind, decision, cause, trace, agent, strategy, at, recorded_at, holds, reason, body)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
-            kind,
-            decision.id,
-            decision.cause,
-            decision.trace,
-            decision.agent,
-            decision.strategy,
-            decision.at,
-            time.time(),
-            None if holds is None else int(holds),
-            reason,
-            json.dumps(body),
-        )
-
-    def _remember(self, database: Database, agent: str, strategy: str, memory: Memory | Mind) -> None:
-        database.change(
-            "insert into memory values (?, ?, ?)"
-            " on conflict (agent, strategy) do update set body = excluded.body",
-            agent,
-            strategy,
-            pickled(memory),
-        )
+    def _put(self, page: Page) -> bool:
+        if self._writer is not None and self._writer.is_here:
+            return self._writer.add(page)
+        with self._database.transaction():
+            return page.put_once(self._database)
 
     def _open(self) -> Database:
         return Database(self.path, _SCHEMA, name="the journal", error=JournalError)
@@ -259,19 +210,11 @@ class Journal:
         return self._database.rows(query, *values)
 
     @property
-    def executor(self) -> Executor:
+    def executor(self) -> GroupWriter:
         """Runs this journal's writing methods: those that come together share one commit."""
         if self._writer is None:
             self._writer = borrow(str(self.path.resolve()), self._open)
         return self._writer
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Database]:
-        if self._writer is not None and self._writer.is_here:
-            yield self._writer.database  # it has begun one, with a savepoint for this write
-            return
-        with self._database.transaction():
-            yield self._database
 
 
 def _entry_of(row: tuple[Any, ...]) -> Entry:

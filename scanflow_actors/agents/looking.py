@@ -66,17 +66,16 @@ async def _look(strategy: Strategy, memory: Memory, occasion: Occasion) -> Looke
         if not strategy.sense.accumulates:
             memory = replace(memory, watermark=seen.watermark)
         return Looked(memory=memory, belief=occasion.belief, decision=None)
-    before = memory.watermark
+    before = after = memory.watermark
     verdict = strategy.given.judge(Look(state=seen.state, now=occasion.now, memory=memory.verdict))
-    memory = replace(memory, verdict=verdict.memory)
     if verdict.holds or not strategy.sense.accumulates:
-        memory = replace(memory, watermark=seen.watermark)
+        after = seen.watermark
+    if verdict.memory is not None or memory.verdict is not None or after is not before:
+        memory = replace(memory, verdict=verdict.memory, watermark=after)
     belief = occasion.belief
     if strategy.learns is not None:
         belief = strategy.learns(belief, seen.state)
-    decision = replace(
-        _decision(strategy, seen.state, verdict, occasion), watermarks=(before, memory.watermark)
-    )
+    decision = _decision(strategy, seen.state, verdict, occasion, watermarks=(before, after))
     return Looked(memory=memory, belief=belief, decision=decision)
 
 
@@ -93,7 +92,9 @@ async def _sense(strategy: Strategy, memory: Memory, occasion: Occasion) -> Obse
         return await sensed(strategy.sense, sight)
 
 
-def _decision(strategy: Strategy, state: Any, verdict: Verdict, occasion: Occasion) -> Decision:
+def _decision(
+    strategy: Strategy, state: Any, verdict: Verdict, occasion: Occasion, *, watermarks: tuple[Any, Any]
+) -> Decision:
     call = occasion.call
     return Decision(
         id=occasion.decision,
@@ -108,4 +109,5 @@ def _decision(strategy: Strategy, state: Any, verdict: Verdict, occasion: Occasi
         effects=strategy.then.effects(state) if verdict.holds else (),
         priority=strategy.priority,
         lease_s=strategy.lease_s,
+        watermarks=watermarks,
     )

@@ -9,12 +9,16 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
 
 def plain(value: Any) -> Any:
     """Turn a value into what JSON can hold; a dataclass says its type.
 
     What has no plain form is shown by its `repr`: the journal must never be the reason to fail.
     """
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -35,3 +35,8 @@ def after_failure(memory: Memory, now: datetime, settings: AgentSettings) -> Mem
 def after_success(memory: Memory) -> Memory:
     """What is remembered once it has worked."""
     return replace(memory, failures=0, quarantines=0, quarantined_until=None)
+
+
+def has_failed(memory: Memory) -> bool:
+    """Whether there is something for `after_success` to forget."""
+    return memory.failures > 0 or memory.quarantines > 0 or memory.quarantined_until is not None

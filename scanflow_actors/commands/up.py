@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -59,6 +60,8 @@ async def _run(
     async with ActorSystem(options.team, settings=settings) as system, AsyncExitStack() as stack:
         await system.spawn(InfrastructureActor, parts, name=NAME)
         await team.start(system)
+        gc.collect()
+        gc.freeze()  # it is there to stay: without it, each full collection would stop all agents for a while
         _say(f"{len(team.members)} agents are up; their journal is {team.journal}")
         if tokens is not None:
             door = Door(name=options.team, team=team, system=system, tokens=tokens)

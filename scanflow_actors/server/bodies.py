@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
+from scanflow_actors.actors.actor import routes_of
+from scanflow_actors.actors.message import Request
+from scanflow_actors.agents.agent import Agent
 from scanflow_actors.errors import InvalidTeamError
 from scanflow_actors.server.problem import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aiohttp import web
 
     from scanflow_actors.agents.team import Team
@@ -27,10 +28,14 @@ class Readable:
 
     kind: type
     adapter: TypeAdapter[Any]
+    is_request: bool = False
+    """Answered by a receiver of the agent's own, and not by a strategy: nothing is decided or journalled."""
+    known: frozenset[str] | None = None
+    """Names of its fields; None when its type says itself what it takes."""
 
 
 Messages = dict[str, dict[str, Readable]]
-"""By agent, the message types that it waits for, by name."""
+"""By agent, the message types that it waits for or answers, by name."""
 
 
 def messages_of(team: Team) -> Messages:
@@ -41,12 +46,24 @@ def messages_of(team: Team) -> Messages:
     """
     found: Messages = {}
     for agent, strategies in team.strategies().items():
-        kinds = {kind for strategy in strategies for kind in strategy.awaited}
-        found[agent] = {kind.__name__: _readable(agent, kind) for kind in kinds}
+        kinds = dict.fromkeys(requests_of(team.members[agent].agent), True)
+        kinds |= dict.fromkeys((kind for strategy in strategies for kind in strategy.awaited), False)
+        found[agent] = {}
+        for kind, is_request in kinds.items():
+            if kind.__name__ in found[agent]:
+                problem = f"it takes two messages called {kind.__name__}; rename one"
+                raise InvalidTeamError(place=f"agent {agent!r}", problem=problem)
+            found[agent][kind.__name__] = _readable(agent, kind, is_request=is_request)
     return found
 
 
-def _readable(agent: str, kind: type) -> Readable:
+def requests_of(agent: type[Agent]) -> tuple[type, ...]:
+    """The requests that a class of agents answers beside what every agent does."""
+    own = routes_of(agent).keys() - routes_of(Agent).keys()
+    return tuple(kind for kind in own if issubclass(kind, Request))
+
+
+def _readable(agent: str, kind: type, *, is_request: bool) -> Readable:
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
         adapter.json_schema()
@@ -55,7 +72,8 @@ def _readable(agent: str, kind: type) -> Readable:
             f"{kind.__name__} cannot be read from JSON: {error}; import the types of its fields at run time"
         )
         raise InvalidTeamError(place=f"agent {agent!r}", problem=problem) from error
-    return Readable(kind, adapter)
+    known = frozenset(field.name for field in fields(kind)) if is_dataclass(kind) else None
+    return Readable(kind, adapter, is_request, known)
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
@@ -75,22 +93,29 @@ async def read_json(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def message_of(readable: Readable, body: Mapping[str, Any]) -> Any:
-    """Make a message of a body.
+async def message_from(request: web.Request, readable: Readable) -> Any:
+    """Read a message.
 
     Raises:
-        ProblemError: A field is missing, unknown, or of the wrong type; each is named.
+        ProblemError: The body is no JSON object, or a field is missing, unknown, or of the wrong type; each
+            is named.
     """
-    wrong = []
-    if is_dataclass(readable.kind):
-        known = {field.name for field in fields(readable.kind)}
-        wrong = [{"field": name, "problem": "is unknown"} for name in sorted(body.keys() - known)]
+    body = await read_json(request)
+    unknown = () if readable.known is None else sorted(body.keys() - readable.known)
+    wrong = [{"field": name, "problem": "is unknown"} for name in unknown]
     try:
-        message = readable.adapter.validate_json(json.dumps(body), strict=True)
+        message = readable.adapter.validate_json(await request.read(), strict=True)
     except ValidationError as error:
-        for one in error.errors():
-            wrong.append({"field": ".".join(str(part) for part in one["loc"]), "problem": one["msg"]})
+        wrong += [
+            {"field": ".".join(str(part) for part in one["loc"]), "problem": one["msg"]}
+            for one in error.errors(include_url=False, include_input=False)
+        ]
     if wrong:
-        detail = f"field {wrong[0]['field']}: {wrong[0]['problem']}"
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=wrong)
+        raise wrong_fields(wrong)
     return message
+
+
+def wrong_fields(wrong: list[dict[str, str]]) -> ProblemError:
+    """Word what is wrong with the fields of a body."""
+    detail = f"field {wrong[0]['field']}: {wrong[0]['problem']}"
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=wrong)

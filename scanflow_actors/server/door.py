@@ -20,7 +20,7 @@ from scanflow_actors.agents.strategy import Call
 from scanflow_actors.agents.team import Finder
 from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
 from scanflow_actors.infrastructure.claim import ListClaims, Settle, Thaw
-from scanflow_actors.server.bodies import message_of, messages_of, read_json
+from scanflow_actors.server.bodies import message_from, messages_of, read_json, wrong_fields
 from scanflow_actors.server.guard import authorised, identified, limited
 from scanflow_actors.server.openapi import describe
 from scanflow_actors.server.problem import ProblemError
@@ -148,7 +148,7 @@ class _Handlers:
         return web.Response(body=room.exposition(statistics), headers={"Content-Type": room.CONTENT_TYPE})
 
     async def call(self, request: web.Request) -> web.Response:
-        """Call an agent: the same message as in Python, under an idempotency key."""
+        """Call an agent: the same message as in Python, under an idempotency key. Or ask it something."""
         agent, named = request.match_info["agent"], request.match_info["message"]
         known = self._messages.get(agent)
         if known is None:
@@ -157,7 +157,10 @@ class _Handlers:
             detail = f"{agent} does not wait for {named!r}"
             raise ProblemError(HTTPStatus.NOT_FOUND, detail, known=sorted(known))
         key = _idempotency_key(request)
-        message = message_of(known[named], await read_json(request))
+        message = await message_from(request, known[named])
+        if known[named].is_request:
+            reply = await self._door.system.find(agent).ask(message)
+            return web.json_response({"reply": plain(reply)})
         asked = Call(message=message, key=key, trace=key)
         accepted = await self._door.system.find(agent).ask(asked)
         body = {"key": key, "is_new": accepted.is_new}
@@ -237,8 +240,7 @@ def _strict(body: dict[str, Any], wanted: dict[str, type]) -> dict[str, Any]:
         if type(body.get(name)) is not kind:
             wrong.append({"field": name, "problem": f"must be a {kind.__name__}"})
     if wrong:
-        detail = f"field {wrong[0]['field']}: {wrong[0]['problem']}"
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=wrong)
+        raise wrong_fields(wrong)
     return body
 
 

@@ -53,7 +53,8 @@ def describe(team: str, messages: Messages) -> dict[str, Any]:
             schema = readable.adapter.json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schema.pop("$defs", {})
             schemas[name] = {**schema, "additionalProperties": False}
-            paths[f"{root}/agents/{agent}/{name}"] = {"post": _call(agent, name)}
+            made = _ask(agent, name) if readable.is_request else _call(agent, name)
+            paths[f"{root}/agents/{agent}/{name}"] = {"post": made}
     return {
         "openapi": "3.1.0",
         "info": {"title": f"scanflow team {team}", "version": "1"},
@@ -81,6 +82,11 @@ def _call(agent: str, name: str) -> dict[str, Any]:
     body = {"$ref": f"#/components/schemas/{name}"}
     operation = _operation(f"Call {agent} with {name}.", "202")
     return {**operation, "parameters": [key], "requestBody": _body(body)}
+
+
+def _ask(agent: str, name: str) -> dict[str, Any]:
+    body = {"$ref": f"#/components/schemas/{name}"}
+    return {**_operation(f"Ask {agent} {name}; nothing is decided.", "200"), "requestBody": _body(body)}
 
 
 def _journal() -> dict[str, Any]:

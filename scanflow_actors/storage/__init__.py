@@ -14,10 +14,11 @@ in the schema the types `integer`, `real`, `text`, `blob` and `integer primary k
 integers. A row has no number that is not a column, and words of one dialect (`glob`, `instr`, `?1`) are out.
 
 Transactions of one database exclude each other, whoever began them: that is what SQLite does, and on
-PostgreSQL they take one lock. A thread that writes for a whole process is a `GroupWriter`.
+PostgreSQL they take one lock. A thread that writes for a whole process is a `GroupWriter`;
+writes that build on each other are a `Line` of it.
 """
 
 from scanflow_actors.storage.database import Address, Database, is_server
-from scanflow_actors.storage.writer import GroupWriter, borrow, give_back
+from scanflow_actors.storage.writer import GroupWriter, Line, borrow, give_back
 
-__all__ = ["Address", "Database", "GroupWriter", "borrow", "give_back", "is_server"]
+__all__ = ["Address", "Database", "GroupWriter", "Line", "borrow", "give_back", "is_server"]

@@ -27,6 +27,8 @@ def to_utc(instant: datetime, *, name: str) -> datetime:
     Raises:
         InvalidTriggerError: The instant is naive, or lies outside the calendar in UTC.
     """
+    if instant.tzinfo is UTC:
+        return instant
     if instant.utcoffset() is None:
         raise InvalidTriggerError(
             f"{name} must know its time zone; got {instant.isoformat()}: "
