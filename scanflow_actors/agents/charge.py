@@ -9,11 +9,10 @@ from scanflow_actors.agents.clock import Clock
 from scanflow_actors.settings import AgentSettings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.agents.strategy import Strategy
     from scanflow_actors.artifacts.settings import KnowledgeSettings
+    from scanflow_actors.storage import Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +20,7 @@ class Charge:
     """What an agent is given by its team."""
 
     name: str
-    journal: Path
+    journal: Address
     clock: Clock = field(default_factory=Clock)
     knowledge: KnowledgeSettings | None = None
     observer: ActorRef | None = None

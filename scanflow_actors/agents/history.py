@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.agents.journal import Journal
 from scanflow_actors.errors import DataNotFoundError, UnknownDecisionError
+from scanflow_actors.storage.database import is_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from scanflow_actors.agents.records import Entry
+    from scanflow_actors.storage import Address
 
 MAX_SHOWN = 300
 """Characters of a state or a result that are shown; the whole is in the journal."""
@@ -27,18 +29,18 @@ def chain(entries: tuple[Entry, ...]) -> Iterator[tuple[int, Entry]]:
         yield depths.get(entry.decision, 0), entry
 
 
-def open_existing(path: Path) -> Journal:
+def open_existing(address: Address) -> Journal:
     """Open a journal to read it; a file that is not there is not made.
 
     Raises:
         DataNotFoundError: It is not there.
         JournalError: It is no journal.
     """
-    if not path.is_file():
+    if not is_server(address) and not Path(address).is_file():
         raise DataNotFoundError(
-            what="the journal", looked_in=str(path), remedy="give the file that the team writes"
+            what="the journal", looked_in=str(address), remedy="give the file that the team writes"
         )
-    return Journal(path)
+    return Journal(address)
 
 
 def story_of(journal: Journal, decision: str) -> tuple[Entry, ...]:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 import pickle
 from datetime import UTC
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.agents.page import MIND, Page
 from scanflow_actors.agents.plain import plain
 from scanflow_actors.agents.records import Decision, Entry, Memory, Mind
 from scanflow_actors.errors import JournalError
-from scanflow_actors.storage import Database, GroupWriter, borrow, give_back
+from scanflow_actors.storage import Address, Database, GroupWriter, borrow, give_back
+from scanflow_actors.storage.database import is_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from pathlib import Path
 
 
 _SCHEMA = """
@@ -55,23 +56,22 @@ create table if not exists pending (
 );
 """
 
-_ENTRIES = """
-select * from entry
-where (? is null or trace = ?) and seq > ? and (? is null or agent = ?) and (? is null or at >= ?)
-order by seq desc limit ?
-"""
+_COLUMNS = "seq, kind, decision, cause, trace, agent, strategy, at, recorded_at, holds, reason, body"
 
 
 class Journal:
-    """The journal's database on SQLite; several processes of one machine share a file. Methods block."""
+    """The journal, in a SQLite file or on a PostgreSQL server; processes share it. Methods block."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file; its tables are made when they are missing.
+    def __init__(self, address: Address) -> None:
+        """Open it; its tables are made when they are missing.
+
+        Args:
+            address: Path of a file, for the processes of one machine; or ``postgresql://user@host/name``.
 
         Raises:
             JournalError: It cannot be opened.
         """
-        self.path = path
+        self.address = address
         self._writer: GroupWriter | None = None
         self._database = self._open()
 
@@ -149,7 +149,14 @@ class Journal:
 
     def pending(self, agent: str | None = None) -> tuple[Decision, ...]:
         """Decisions whose effects were not concluded, the earliest first; of one agent or of all."""
-        rows = self._all("select body from pending where ? is null or agent = ? order by rowid", agent, agent)
+        query = (
+            "select pending.body from pending"
+            " join entry on entry.decision = pending.decision and entry.kind = 'decision'"
+        )
+        if agent is None:
+            rows = self._all(f"{query} order by entry.seq")
+        else:
+            rows = self._all(f"{query} where pending.agent = ? order by entry.seq", agent)
         return tuple(pickle.loads(row[0]) for row in rows)
 
     def entries(
@@ -171,24 +178,28 @@ class Journal:
             limit: Only the last so many.
         """
         moment = None if since is None else since.astimezone(UTC).isoformat(timespec="seconds")
-        rows = self._all(_ENTRIES, trace, trace, after, agent, agent, moment, moment, limit or -1)
+        wanted = {"seq > ?": after, "trace = ?": trace, "agent = ?": agent, "at >= ?": moment}
+        known = {test: value for test, value in wanted.items() if value is not None}
+        query = f"select {_COLUMNS} from entry where {' and '.join(known)} order by seq desc"  # noqa: S608 - ours
+        values = [*known.values()] if limit is None else [*known.values(), limit]
+        rows = self._all(query if limit is None else f"{query} limit ?", *values)
         return tuple(_entry_of(row) for row in reversed(rows))
 
     def find(self, decision: str) -> dict[str, str]:
         """The decisions whose name is, or else contains, a text, each with its trace; ten at most."""
         query = (
-            "select decision, trace from entry where kind = 'decision' and decision = ?1"
-            " union all select decision, trace from entry where kind = 'decision' and decision != ?1"
-            " and instr(decision, ?1) > 0 limit 10"
+            "select decision, trace from entry where kind = 'decision' and decision = ?"
+            " union all select decision, trace from entry where kind = 'decision' and decision != ?"
+            " and replace(decision, ?, '') != decision limit 10"
         )
-        found = dict(self._all(query, decision))
+        found = dict(self._all(query, decision, decision, decision))
         return {decision: found[decision]} if decision in found else found
 
     def close(self) -> None:
-        """Write what is under way, and close the file."""
+        """Write what is under way, and close it."""
         if self._writer is not None:
             self._writer = None
-            give_back(str(self.path.resolve()))
+            give_back(self._name)
         self._database.close()
 
     # ------------------------------------------------------------------ inside
@@ -199,8 +210,13 @@ class Journal:
         with self._database.transaction():
             return page.put_once(self._database)
 
+    @property
+    def _name(self) -> str:
+        address = self.address
+        return address if isinstance(address, str) and is_server(address) else str(Path(address).resolve())
+
     def _open(self) -> Database:
-        return Database(self.path, _SCHEMA, name="the journal", error=JournalError)
+        return Database(self.address, _SCHEMA, name="the journal", error=JournalError)
 
     def _one(self, query: str, *values: Any) -> Any:
         rows = self._all(query, *values)
@@ -213,7 +229,7 @@ class Journal:
     def executor(self) -> GroupWriter:
         """Runs this journal's writing methods: those that come together share one commit."""
         if self._writer is None:
-            self._writer = borrow(str(self.path.resolve()), self._open)
+            self._writer = borrow(self._name, self._open)
         return self._writer
 
 

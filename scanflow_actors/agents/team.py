@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from scanflow_actors.actors.supervision import Backoff, Restart, RestartStrategy
@@ -17,15 +18,16 @@ from scanflow_actors.errors import InvalidTeamError
 from scanflow_actors.infrastructure.actor import Subscription
 from scanflow_actors.infrastructure.facts import Fact
 from scanflow_actors.settings import AgentSettings
+from scanflow_actors.storage.database import is_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from scanflow_actors.actors.actor import Actor
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.agents.agent import Agent
     from scanflow_actors.artifacts.settings import KnowledgeSettings
+    from scanflow_actors.storage import Address
 
 RESTART = RestartStrategy(
     restart=Restart.PERMANENT,
@@ -78,7 +80,8 @@ class Team:
     """
 
     members: Mapping[str, Member]
-    journal: Path
+    journal: Address
+    """Path of a file, or ``postgresql://…``, where the processes of several machines can write it."""
     clock: Clock = field(default_factory=Clock)
     knowledge: KnowledgeSettings | None = None
     observer: ActorRef | None = None
@@ -138,7 +141,7 @@ class Team:
             raise InvalidTeamError(place=place, problem=f"{problem}; choose a later instant")
 
     def _has_run(self, agent: str, strategy: str) -> bool:
-        if not self.journal.exists():
+        if not is_server(self.journal) and not Path(self.journal).exists():
             return False
         journal = Journal(self.journal)
         try:

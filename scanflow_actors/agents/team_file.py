@@ -18,6 +18,7 @@ from scanflow_actors.agents.team import Member, Team
 from scanflow_actors.artifacts.settings import KnowledgeSettings, S3Settings
 from scanflow_actors.errors import InvalidTeamError
 from scanflow_actors.infrastructure.facts import Fact
+from scanflow_actors.storage.database import is_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +118,7 @@ def team_from_spec(content: object, *, folder: Path = Path(), clock: Clock | Non
     reader = SpecReader(messages={**MESSAGES, **{kind.__name__: kind for kind in own}})
     return Team(
         members={name: _member(one, reader, f"agents.{name}") for name, one in spec.agents.items()},
-        journal=folder / spec.journal,
+        journal=spec.journal if is_server(spec.journal) else folder / spec.journal,
         clock=clock or Clock(),
         knowledge=_knowledge(spec.knowledge, folder),
     )

@@ -10,8 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.storage.database import is_server
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from scanflow_actors.storage import Address
 
 JOURNAL = "SCANFLOW_JOURNAL"
 """Environment variable that names the journal when the command does not."""
@@ -77,7 +81,7 @@ def _add_replay(commands: Any) -> None:
         "what would another team have decided on what this journal's team saw? nothing is done",
         "scanflow replay journal.db --team other.yaml",
     )
-    parser.add_argument("journal", type=Path, metavar="JOURNAL", help="the recorded journal")
+    parser.add_argument("journal", type=_address, metavar="JOURNAL", help="the recorded journal")
     parser.add_argument("--team", type=Path, required=True, metavar="TEAM.yaml", help="the other team's file")
     parser.add_argument("--since", type=_instant, metavar="INSTANT", help="from this instant on, ISO 8601")
     _finish(parser, "replay")
@@ -165,11 +169,15 @@ def _command(commands: Any, name: str, text: str, example: str) -> argparse.Argu
 def _add_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--journal",
-        type=Path,
-        metavar="FILE",
-        default=Path(os.environ.get(JOURNAL, "journal.db")),
-        help=f"the journal; ${JOURNAL} if it is set, else journal.db",
+        type=_address,
+        metavar="JOURNAL",
+        default=_address(os.environ.get(JOURNAL, "journal.db")),
+        help=f"its file, or postgresql://…; ${JOURNAL} if it is set, else journal.db",
     )
+
+
+def _address(text: str) -> Address:
+    return text if is_server(text) else Path(text)
 
 
 def _finish(parser: argparse.ArgumentParser, name: str) -> None:

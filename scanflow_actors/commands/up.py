@@ -51,7 +51,7 @@ async def _run(
         backend=InProcessBackend(),
         workflows=workflows,
         ledger=team.journal,
-        knowledge=team.knowledge or KnowledgeSettings.in_folder(team.journal.parent),
+        knowledge=team.knowledge or KnowledgeSettings.in_folder(options.file.parent),
         serving=InProcessServing(),
         subscriptions=team.subscriptions(),
         now_s=team.clock.timestamp_s,

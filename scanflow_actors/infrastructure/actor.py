@@ -32,13 +32,13 @@ from scanflow_actors.primitives import Outcome, Perform, RunWorkflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from scanflow_actors.actors.context import ActorContext
     from scanflow_actors.actors.ref import ActorRef
     from scanflow_actors.artifacts.settings import KnowledgeSettings
     from scanflow_actors.infrastructure.backend import Backend
     from scanflow_actors.infrastructure.serving import Serving
+    from scanflow_actors.storage import Address
     from scanflow_actors.workflows.batch import BatchWorkflow
     from scanflow_actors.workflows.online import OnlineWorkflow
 
@@ -63,7 +63,7 @@ class Infrastructure:
 
     backend: Backend
     workflows: tuple[BatchWorkflow | OnlineWorkflow, ...]
-    ledger: Path
+    ledger: Address
     knowledge: KnowledgeSettings
     opens_knowledge: bool = False
     """Open the knowledge base at the start, beside what else goes on: the first promotion then waits some

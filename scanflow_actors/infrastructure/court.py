@@ -16,7 +16,7 @@ from scanflow_actors.primitives import Outcome, Perform
 from scanflow_actors.storage import Database
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from scanflow_actors.storage import Address
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ create table if not exists standing (
 class ClaimLog:
     """Claims with their answers, append-only, and what stands; a part of the ledger's file. Methods block."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA, name="the ledger")
+    def __init__(self, address: Address) -> None:
+        self._database = Database(address, _SCHEMA, name="the ledger")
 
     def standing(self) -> Standing:
         """What stood when the last claim was answered."""
@@ -80,9 +80,9 @@ class ClaimLog:
 class Court:
     """Lets primitives through, one claim after the other."""
 
-    def __init__(self, path: Path, rules: Rules) -> None:
+    def __init__(self, address: Address, rules: Rules) -> None:
         self._arbiter = Arbiter(rules=rules)
-        self._log = ClaimLog(path)
+        self._log = ClaimLog(address)
         self._standing = self._log.standing()
         self._turn = asyncio.Lock()
         self._waiting: dict[str, tuple[Claim, asyncio.Future[str | None]]] = {}

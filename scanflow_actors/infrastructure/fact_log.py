@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import cloudpickle
 
 from scanflow_actors.infrastructure.facts import Fact, WorkflowAdvanced
-from scanflow_actors.storage import Database
+from scanflow_actors.storage import Address, Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 KEPT = 10_000
 """Facts that are kept, of all workflows together."""
@@ -50,8 +49,8 @@ class FactLog:
     The steps of a run that went well are left out: there are many, and `RunState` has them.
     """
 
-    def __init__(self, path: Path, now_s: Callable[[], float]) -> None:
-        self._database = Database(path, _SCHEMA, name="the ledger")
+    def __init__(self, address: Address, now_s: Callable[[], float]) -> None:
+        self._database = Database(address, _SCHEMA, name="the ledger")
         self._now_s = now_s
         self._unwritten: deque[tuple[float, Fact]] = deque()
         self._is_more = asyncio.Event()

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from scanflow_actors.storage import Database
+from scanflow_actors.storage import Address, Database
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from scanflow_actors.primitives import Outcome, Perform
 
 _SCHEMA = """
@@ -37,8 +35,8 @@ create table if not exists kept (
 class Ledger:
     """A table in the journal's database. Methods block for a disk write."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA, name="the ledger")
+    def __init__(self, address: Address) -> None:
+        self._database = Database(address, _SCHEMA, name="the ledger")
 
     def outcome(self, key: str) -> Outcome | None:
         """What became of the primitive with this key, or None when it was never finished."""

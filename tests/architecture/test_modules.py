@@ -15,7 +15,7 @@ MAX_LINES = 400
 WALL_CLOCK_ALLOWED = {
     "triggers/wall_clock.py": "the one place that turns wall-clock instants of a crontab into loop time",
     "agents/clock.py": "turns loop time into the instants that decisions are stamped with",
-    "agents/journal.py": "stamps records",
+    "agents/page.py": "stamps records",
     "artifacts/open_run.py": "stamps records",
     "demos/mnist/command.py": "stamps the record that it writes",
     "infrastructure/actor.py": "stamps facts, unless it is given the team's clock",

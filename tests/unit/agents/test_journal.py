@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from scanflow_actors.agents.history import chain
 from scanflow_actors.agents.plain import plain
 from scanflow_actors.agents.records import Memory
 from scanflow_actors.errors import JournalError
+from scanflow_actors.storage import Database
 from tests.unit.agents.crew import NEW_YEAR
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal(tmp_path / "journal.db")
+def journal(database_address: str) -> Iterator[Journal]:
+    opened = Journal(database_address)
     yield opened
     opened.close()
 
@@ -99,18 +100,16 @@ def test_entries_are_read_by_trace_and_from_a_number_on(journal: Journal) -> Non
     ]
 
 
-def test_many_openers_and_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-
+def test_many_openers_and_writers_of_one_journal_do_not_disturb_each_other(database_address: str) -> None:
     def write(number: int) -> None:
-        journal = Journal(path)
+        journal = Journal(database_address)
         for index in range(5):
             journal.commit(decision_of(f"a{number}/s/{index}"), Memory(watermark=index))
         journal.close()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(16)))
-    journal = Journal(path)
+    journal = Journal(database_address)
     assert len(journal.entries()) == 80
     assert [entry.seq for entry in journal.entries()] == list(range(1, 81))
     journal.close()
@@ -124,10 +123,8 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_database_is_told_as_one_of_the_journal(journal: Journal) -> None:
-    database = sqlite3.connect(journal.path)
-    database.execute("drop table entry")
-    database.commit()
-    database.close()
+    with closing(Database(journal.address, "select 1;")) as database:
+        database.change("drop table entry")
     with pytest.raises(JournalError, match="cannot write the journal"):
         journal.commit(decision_of(), None)
     with pytest.raises(JournalError, match="cannot read the journal"):
@@ -181,8 +178,8 @@ def test_writes_that_come_together_share_a_commit_and_each_is_all_or_nothing(jou
     assert pool.submit(journal.commit, good[0], None).result() is False
 
 
-def test_the_journals_of_one_file_share_a_writer_until_the_last_is_closed(tmp_path: Path) -> None:
-    first, second = Journal(tmp_path / "j.db"), Journal(tmp_path / "j.db")
+def test_the_journals_of_one_address_share_a_writer_until_the_last_is_closed(database_address: str) -> None:
+    first, second = Journal(database_address), Journal(database_address)
     assert first.executor is second.executor
     first.close()
     assert second.executor.submit(second.commit, decision_of(), None).result()
@@ -191,10 +188,9 @@ def test_the_journals_of_one_file_share_a_writer_until_the_last_is_closed(tmp_pa
 
 KILLED = """
 import os, sys
-from pathlib import Path
 from scanflow_actors.agents import Journal
 from scanflow_actors.agents.records import Decision
-journal = Journal(Path(sys.argv[1]))
+journal = Journal(sys.argv[1])
 def decide(number):
     return Decision(id=f"a/s/{number}", agent="a", strategy="s", cause=None, trace="t", at="2026-01-01",
                     holds=True, reason="", state=None, effects=())
@@ -207,18 +203,20 @@ for number, future in enumerate(futures):
 """
 
 
-def test_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "j.db")]
+def test_what_was_acknowledged_survives_sigkill(database_address: str) -> None:
+    command = [sys.executable, "-c", KILLED, database_address]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert ended.returncode == -9, ended.stderr
     acknowledged = {f"a/s/{number}" for number in ended.stdout.split()}
-    journal = Journal(tmp_path / "j.db")
+    journal = Journal(database_address)
     assert len(acknowledged) == 301
     assert acknowledged <= {entry.decision for entry in journal.entries()}
     journal.close()
 
 
-def test_whether_a_decision_is_known_is_looked_up_and_not_searched_for(journal: Journal) -> None:
+def test_whether_a_decision_is_known_is_looked_up_and_not_searched_for(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
     query = "select 1 from entry where decision = 'a/s/1' and kind = 'decision'"
     ((*_, plan),) = journal._database.rows(f"explain query plan {query}")
     assert plan.startswith("SEARCH entry USING COVERING INDEX")
+    journal.close()
