@@ -26,7 +26,7 @@ from scanflow_actors.server.openapi import describe
 from scanflow_actors.server.problem import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from scanflow_actors.actors import ActorStatistics, SystemStatistics, Tree
     from scanflow_actors.agents.records import Entry
@@ -167,7 +167,7 @@ class _Handlers:
         return web.json_response(body, status=HTTPStatus.ACCEPTED)
 
     async def journal(self, request: web.Request) -> web.Response:
-        query = request.query
+        query = _query(request, "agent", "since", "after", "limit")
         after, limit = _number(query.get("after"), "after", 0), _number(query.get("limit"), "limit", 100)
         since = _instant(query.get("since"))
 
@@ -179,7 +179,7 @@ class _Handlers:
         return web.json_response({"entries": plain(await asyncio.to_thread(read))})
 
     async def explanation(self, request: web.Request) -> web.Response:
-        decision = request.query.get("decision")
+        decision = _query(request, "decision").get("decision")
         if not decision:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "name a decision: ?decision=…")
 
@@ -232,6 +232,13 @@ def _idempotency_key(request: web.Request) -> str:
             HTTPStatus.BAD_REQUEST, "Idempotency-Key is 1 to 128 letters, digits, and any of . _ : -"
         )
     return f"rest:{key}"
+
+
+def _query(request: web.Request, *known: str) -> Mapping[str, str]:
+    wrong = [{"field": name, "problem": "is unknown"} for name in sorted({*request.query} - {*known})]
+    if wrong:
+        raise wrong_fields(wrong)
+    return request.query
 
 
 def _strict(body: dict[str, Any], wanted: dict[str, type]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ async def test_a_chain_of_decisions_is_one_trace(tmp_path: Path) -> None:
         await asyncio.sleep(3601)
         assert await team.settled(timeout_s=60)
     spans = {span.name: span for span in kept()}
-    looked, called, done = spans["Counting _Wake"], spans["Checking Call"], spans["Works Perform"]
+    looked, called, done = spans["Counting Wake"], spans["Checking Call"], spans["Works Perform"]
     assert looked.trace == called.trace == done.trace
     assert (called.parent, done.parent) == (looked.id, called.id)
     assert looked.events == ("decision",)
