@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from scanflow_actors.storage import Address
 
+EXIT_CODES = "exit codes: 0 fine, 1 the work failed, 2 your error, 130 interrupted"
 JOURNAL = "SCANFLOW_JOURNAL"
 """Environment variable that names the journal when the command does not."""
 
@@ -35,6 +36,8 @@ def add_commands(commands: Any) -> None:
     _add_status(commands)
     _add_call(commands)
     _add_approve(commands)
+    _add_thaw(commands)
+    _add_run(commands)
 
 
 def _add_check(commands: Any) -> None:
@@ -91,11 +94,20 @@ def _add_up(commands: Any) -> None:
     parser = _command(
         commands,
         "up",
-        "run a team in this process until it is told to stop (SIGINT, SIGTERM)",
+        "run a team until it is told to stop (Ctrl-C, SIGTERM)",
         "scanflow up team.yaml --workflows my_workflows:WORKFLOWS --tokens tokens --port 8080",
+        "scanflow up team.yaml --ray               # each agent in a process of its own",
+        "scanflow up team.yaml --ray 10.0.0.7:6379 # on that cluster",
     )
     parser.add_argument("file", type=Path, metavar="TEAM.yaml", help="the team's file")
     parser.add_argument("--workflows", metavar="MODULE:NAME", help="the workflows that it may run, a tuple")
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="on Ray: the cluster at this address, or a local one that ends with the team",
+    )
     parser.add_argument("--tokens", type=Path, metavar="FILE", help="opens the REST door to these tokens")
     parser.add_argument(
         "--host", default="127.0.0.1", help="address of the door; this machine only if not given"
@@ -137,11 +149,55 @@ def _add_approve(commands: Any) -> None:
     parser.set_defaults(execute=_later("remote", "settle"))
 
 
+def _add_thaw(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "thaw",
+        "lift what was frozen because strategies changed it back and forth",
+        "scanflow thaw workflow/digits replicas",
+    )
+    parser.add_argument("target", metavar="TARGET", help="what is frozen; `scanflow status` shows it")
+    parser.add_argument("aspect", metavar="ASPECT", help="and which aspect of it")
+    _add_door(parser)
+    parser.set_defaults(execute=_later("remote", "thaw"))
+
+
+def _add_run(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "run",
+        "run a batch workflow once, in this process, and say how it goes",
+        "scanflow run training.yaml",
+        """scanflow run training.yaml --set day='"2026-01-31"' --set epochs=3 --json | jq .result""",
+    )
+    parser.add_argument("file", type=Path, metavar="WORKFLOW.yaml", help="the workflow's file")
+    parser.add_argument(
+        "--set",
+        dest="parameters",
+        action="append",
+        default=[],
+        type=_parameter,
+        metavar="NAME=JSON",
+        help="a parameter of the workflow; a text that is no JSON is taken as it is",
+    )
+    parser.set_defaults(execute=_later("run", "run"))
+
+
 def _add_door(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("SCANFLOW_URL", "http://127.0.0.1:8080")
     parser.add_argument("--url", default=default, help="the door; $SCANFLOW_URL if it is set")
     parser.add_argument("--team", default="team", metavar="NAME", help="name of the team")
     parser.epilog = f"{parser.epilog}\n\nthe token is read from $SCANFLOW_TOKEN"
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, is_given, value = text.partition("=")
+    if not is_given or not name:
+        raise argparse.ArgumentTypeError(f"must be NAME=JSON; got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -154,12 +210,12 @@ def _object(text: str) -> dict[str, Any]:
     return found
 
 
-def _command(commands: Any, name: str, text: str, example: str) -> argparse.ArgumentParser:
+def _command(commands: Any, name: str, text: str, *examples: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
-        epilog=f"example:\n  {example}\n\nexit codes: 0 fine, 1 the work failed, 2 your error",
+        epilog="\n  ".join((f"example{'s' * (len(examples) > 1)}:", *examples)) + f"\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")

@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.commands.paint import GREEN, RED, YELLOW, painted
+
 if TYPE_CHECKING:
     import argparse
 
@@ -29,13 +31,26 @@ def status(options: argparse.Namespace) -> int:
     if code or options.json:
         return _shown(code, answer)
     for agent in answer["agents"]:
-        state = "paused" if agent["is_paused"] else "at work"
+        state = painted("paused", YELLOW) if agent["is_paused"] else painted("at work", GREEN)
         sys.stdout.write(f"{agent['name']}: {state}, {agent['acting']} decisions being carried out\n")
         for one in agent["strategies"]:
             until = one["quarantined_until"]
-            then = f"quarantined until {until}" if until else f"next at {one['next_fire'] or 'the next call'}"
+            then = f"next at {one['next_fire'] or 'the next call'}"
+            then = painted(f"quarantined until {until}", RED) if until else then
             sys.stdout.write(f"  {one['name']:<40} {then}\n")
+    for one in answer["frozen"]:
+        slot = f"{one['target']} {one['aspect']}"
+        said = painted("frozen", RED)
+        sys.stdout.write(f"{slot}: {said}, strategies change it back and forth; `scanflow thaw {slot}`\n")
+    if answer["waiting"]:
+        sys.stdout.write(f"{answer['waiting']} wait for a person; `scanflow approve` lists them\n")
     return 0
+
+
+def thaw(options: argparse.Namespace) -> int:
+    """Lift what is frozen."""
+    body = {"target": options.target, "aspect": options.aspect, "by": getpass.getuser()}
+    return _shown(*ask(options, "POST", "/thaw", body))
 
 
 def call(options: argparse.Namespace) -> int:

@@ -143,9 +143,9 @@ class InfrastructureActor(Actor):
         return self._court.settle(message.key, None if message.is_approved else f"refused by {message.by}")
 
     @receive(concurrent=256)
-    async def thaw(self, message: Thaw) -> None:
+    async def thaw(self, message: Thaw) -> bool:
         """Let a person lift what is frozen."""
-        await self._court.thaw(message.target, message.aspect)
+        return await self._court.thaw(message.target, message.aspect)
 
     @receive(concurrent=256)
     async def show_state(self, message: ShowState) -> WorkflowState:

@@ -164,8 +164,8 @@ class Settle(Request[bool]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thaw(Request[None]):
-    """Lift what was frozen for flapping."""
+class Thaw(Request[bool]):
+    """Lift what was frozen for flapping. False when it is not frozen."""
 
     target: str
     aspect: str

@@ -106,10 +106,13 @@ class Court:
             if standing != self._standing:
                 await self._write(standing)
 
-    async def thaw(self, target: str, aspect: str) -> None:
-        """Lift what was frozen."""
+    async def thaw(self, target: str, aspect: str) -> bool:
+        """Lift what was frozen; False when it is not."""
         async with self._turn:
+            if f"{target} {aspect}" not in self._standing.frozen:
+                return False
             await self._write(thawed(self._standing, target, aspect))
+            return True
 
     def settle(self, key: str, refused_by: str | None) -> bool:
         """Approve what waits, or refuse it in somebody's name; False when nothing waits under this key."""

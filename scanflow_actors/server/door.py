@@ -18,8 +18,9 @@ from scanflow_actors.agents.history import open_existing, story_of
 from scanflow_actors.agents.plain import plain
 from scanflow_actors.agents.strategy import Call
 from scanflow_actors.agents.team import Finder
+from scanflow_actors.errors import ActorNotFoundError
 from scanflow_actors.infrastructure.actor import NAME as INFRASTRUCTURE
-from scanflow_actors.infrastructure.claim import ListClaims, Settle, Thaw
+from scanflow_actors.infrastructure.claim import Claims, ListClaims, Settle, Thaw
 from scanflow_actors.server.bodies import message_from, messages_of, read_json, wrong_fields
 from scanflow_actors.server.guard import authorised, identified, limited
 from scanflow_actors.server.openapi import describe
@@ -133,8 +134,15 @@ class _Handlers:
         return web.json_response(self._document)
 
     async def status(self, _request: web.Request) -> web.Response:
+        """Say how the agents are, and what of theirs waits for a person."""
         agents = await self._door.team.status(self._door.system)
-        return web.json_response({"name": self._door.name, "agents": plain(agents)})
+        body = {"name": self._door.name, "agents": plain(agents), "frozen": [], "waiting": 0}
+        with contextlib.suppress(ActorNotFoundError):  # a team that changes nothing needs no infrastructure
+            claims: Claims = await self._infrastructure(ListClaims())
+            frozen = claims.standing.frozen.items()
+            body["frozen"] = [{**_slot(slot), "lifted_above_priority": bound} for slot, bound in frozen]
+            body["waiting"] = len(claims.waiting)
+        return web.json_response(body)
 
     async def tree(self, _request: web.Request) -> web.Response:
         tree = await self._door.system.tree()
@@ -181,7 +189,7 @@ class _Handlers:
     async def explanation(self, request: web.Request) -> web.Response:
         decision = _query(request, "decision").get("decision")
         if not decision:
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "name a decision: ?decision=…")
+            raise _wrong_query("decision", "must name a decision: ?decision=…")
 
         def read() -> tuple[Entry, ...]:
             with contextlib.closing(open_existing(self._door.team.journal)) as opened:
@@ -202,7 +210,8 @@ class _Handlers:
     async def thaw(self, request: web.Request) -> web.Response:
         """Lift what is frozen for flapping."""
         body = _strict(await read_json(request), {"target": str, "aspect": str, "by": str})
-        await self._infrastructure(Thaw(**body))
+        if not await self._infrastructure(Thaw(**body)):
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"{body['target']} {body['aspect']} is not frozen")
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def pause(self, _request: web.Request) -> web.Response:
@@ -251,11 +260,16 @@ def _strict(body: dict[str, Any], wanted: dict[str, type]) -> dict[str, Any]:
     return body
 
 
+def _slot(slot: str) -> dict[str, str]:
+    target, _, aspect = slot.rpartition(" ")
+    return {"target": target, "aspect": aspect}
+
+
 def _number(text: str | None, name: str, default: int) -> int:
     if text is None:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) <= 15):  # noqa: PLR2004 - fits into a database
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name} must be a whole number; got {text!r}")
+        raise _wrong_query(name, f"must be a whole number; got {text!r}")
     return int(text)
 
 
@@ -266,5 +280,9 @@ def _instant(text: str | None) -> datetime | None:
         instant = datetime.fromisoformat(text)
         return (instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        detail = f"since must be an instant like 2026-01-31T12:00:00Z; got {text!r}"
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
+        raise _wrong_query("since", f"must be an instant like 2026-01-31T12:00:00Z; got {text!r}") from error
+
+
+def _wrong_query(name: str, problem: str) -> ProblemError:
+    errors = [{"field": name, "problem": problem}]
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name} {problem}", errors=errors)

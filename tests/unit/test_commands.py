@@ -213,16 +213,6 @@ def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixtur
     assert "error" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "command", ["check", "journal", "explain", "replay", "up", "status", "call", "approve"]
-)
-def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        scanflow(command, "--help")
-    assert caught.value.code == 0
-    assert f"example:\n  scanflow {command}" in capsys.readouterr().out
-
-
 def test_the_parser_costs_neither_mlflow_nor_aiohttp() -> None:
     program = (
         "import argparse, sys; from scanflow_actors.commands import add_commands;"

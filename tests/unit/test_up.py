@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +72,15 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
+def is_over(mark: str) -> bool:
+    """Whether no process has this in its environment."""
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is not ours
+            if mark.encode() in (folder / "environ").read_bytes():
+                return False
+    return True
+
+
 @pytest.fixture
 def url(shell: Shell) -> Iterator[str]:
     """A team that is up, and is told to stop."""
@@ -104,3 +116,25 @@ def test_a_door_that_is_closed_is_the_works_failure(shell: Shell) -> None:
     assert outcome.returncode == 1
     assert "is `scanflow up` running there?" in outcome.stderr
     assert shell.run("status", "--url", "ftp://here").returncode == 2
+
+
+@pytest.mark.parametrize("where", ["one process", "Ray"])
+def test_ctrl_c_ends_a_team_with_130_and_leaves_no_process(shell: Shell, where: str) -> None:
+    mark = shell.environment["SCANFLOW_TEST_MARK"] = uuid.uuid4().hex
+    words = ["up", "team.yaml", "--tokens", "tokens", "--port", "0"]
+    team = shell.start(*words, *(["--ray"] if where == "Ray" else []))
+    assert team.stderr is not None
+    said = [team.stderr.readline(), team.stderr.readline()]
+    assert "2 agents are up" in said[0], said
+    url = said[1].rpartition(" ")[2].strip()
+    called = shell.run("call", "scaler", "AddReplica", '{"because_of_ms": 250.0}', "--url", url)
+    assert json.loads(called.stdout)["is_new"] is True
+    (guard, scaler) = json.loads(shell.run("status", "--json", "--url", url).stdout)["agents"]
+    assert (guard["name"], scaler["name"]) == ("guard", "scaler")
+    team.send_signal(signal.SIGINT)
+    assert "stopping" in team.communicate(timeout=120)[1]
+    assert team.returncode == 130
+    end = time.monotonic() + 20
+    while not is_over(mark) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert is_over(mark)

@@ -54,8 +54,8 @@ class Works(Actor):
         return message.key == "waiting"
 
     @receive
-    def thaw(self, _message: Thaw) -> None:
-        """Nothing is frozen here."""
+    def thaw(self, message: Thaw) -> bool:
+        return message.aspect == "replicas"
 
 
 class House:
@@ -135,6 +135,7 @@ async def test_a_call_reaches_the_agent_once_for_each_key(house: House) -> None:
         ("POST", CHECK, b" " * (1024 * 1024 + 1), {}, 413, "Request Entity Too Large"),
         ("GET", "/teams/digits/journal?since=yesterday", None, {}, 422, "since must be an instant"),
         ("GET", "/teams/digits/journal?after=-1", None, {}, 422, "after must be a whole number"),
+        ("GET", "/teams/digits/journal?agnet=x", None, {}, 422, "field agnet: is unknown"),
         ("GET", "/teams/digits/explanation", None, {}, 422, "name a decision"),
         ("GET", "/teams/digits/explanation?decision=none", None, {}, 404, "no decision contains 'none'"),
         (
@@ -163,11 +164,14 @@ async def test_what_is_wrong_is_answered_by_a_problem_document_that_says_so(
     assert says in answer["detail"]
     if status == 401:
         assert headers["WWW-Authenticate"] == 'Bearer realm="scanflow"'
+    if status == 422 and "?" in path:
+        assert answer["errors"][0]["field"] in path
     if status == 422 and "field" in says:
         assert answer["errors"][0]["field"] in says
 
 
 async def test_a_paused_team_refuses_calls_with_409_until_it_is_resumed(house: House) -> None:
+    house.gate.set()
     assert (await house.ask("POST", "/teams/digits/pause"))[0] == 204
     status, answer, _ = await house.ask("POST", CHECK, BODY)
     assert (status, answer["error"]) == (409, "StrategyFailedError")
