@@ -55,6 +55,9 @@ class Alarms:
 
     def rung(self, wake: Wake) -> list[str]:
         """The strategies that still waited for this; they wait for nothing now."""
+        wake.timer = (
+            None  # it holds the context it was set in, and with that the wake before: a chain without end
+        )
         if self._shared.get(wake.instant) is wake:
             del self._shared[wake.instant]
         names = sorted(name for name in wake.names if self._by_name.get(name) is wake)

@@ -346,19 +346,3 @@ async def test_belief_is_restored_with_the_watermark_after_a_crash(tmp_path: Pat
             feed.items.extend([1.0] * 10)
             (status,) = await team.status(system)
     assert status.belief == status.strategies[0].watermark == 22
-
-
-@pytest.mark.looptime
-async def test_a_hundred_agents_run_for_a_day_and_leave_nothing_behind(tmp_path: Path) -> None:
-    feeds = [Feed([1.0] * 10) for _ in range(100)]
-    members = {f"a{n}": Member(agent=Thresholded, args=(feed, 10, 4)) for n, feed in enumerate(feeds)}
-    team = Team(members=members, journal=tmp_path / "journal.db", clock=clock_of_loop())
-    world = World()
-    async with ActorSystem() as system:
-        await start(system, team, world)
-        tasks = len(asyncio.all_tasks())
-        await asyncio.sleep(24.5 * HOUR_S)
-        assert all(one.acting == 0 for one in await team.status(system))
-        assert len(asyncio.all_tasks()) <= tasks
-    assert len(world.done) == 100
-    assert all(feed.looks == 6 for feed in feeds)
