@@ -147,7 +147,7 @@ def test_whatever_is_sent_the_answer_is_as_the_document_says_and_no_fault_of_our
             good, bad = (answers(operation, mode) for mode in schemathesis.GenerationMode)
             assert good.total() > 0
             seen[operation.label] = good + bad
-    assert len(seen) == 12
+    assert len(seen) >= 12
     assert not [status for counts in seen.values() for status in counts if status >= 500]
     assert seen["POST /teams/t/agents/it/Noticed"].keys() >= {202, 401, 422}
     assert seen["POST /teams/t/agents/it/HowMany"].keys() >= {200, 401, 422}
