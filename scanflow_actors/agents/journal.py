@@ -73,6 +73,8 @@ class Journal:
         """
         self.address = address
         self._writer: GroupWriter | None = None
+        self._is_open = False
+        """Whether the writer is borrowed. What waits in it is still written by it when this is closed."""
         self._database = self._open()
 
     # ------------------------------------------------------------------ writing
@@ -197,8 +199,8 @@ class Journal:
 
     def close(self) -> None:
         """Write what is under way, and close it."""
-        if self._writer is not None:
-            self._writer = None
+        if self._is_open:
+            self._is_open = False
             give_back(self._name)
         self._database.close()
 
@@ -228,8 +230,9 @@ class Journal:
     @property
     def executor(self) -> GroupWriter:
         """Runs this journal's writing methods: those that come together share one commit."""
-        if self._writer is None:
+        if self._writer is None or not self._is_open:
             self._writer = borrow(self._name, self._open)
+            self._is_open = True
         return self._writer
 
 

@@ -169,6 +169,20 @@ async def test_a_decision_that_another_instance_has_made_ends_the_line(tmp_path:
     journal.close()
 
 
+async def test_what_waits_to_be_written_is_written_when_its_journal_is_closed(
+    tmp_path: Path, gate: Gate
+) -> None:
+    first, second = Journal(tmp_path / "j.db"), Journal(tmp_path / "j.db")
+    line = Line(first.executor)
+    assert second.executor is first.executor
+    gate.opened.clear()
+    written = line.write(first.commit, decision_of(), None)
+    first.close()
+    gate.opened.set()
+    assert await asyncio.wait_for(written, 10)
+    second.close()
+
+
 class Unwritable(Agent):
     """Learns something that cannot be written."""
 
