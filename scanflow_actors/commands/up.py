@@ -22,7 +22,7 @@ from scanflow_actors.infrastructure import (
 )
 from scanflow_actors.infrastructure.actor import NAME
 from scanflow_actors.server import Door, Tokens, serve
-from scanflow_actors.settings import ActorSettings
+from scanflow_actors.settings import ActorSettings, Settings
 
 if TYPE_CHECKING:
     import argparse
@@ -80,9 +80,11 @@ async def _run(
 @asynccontextmanager
 async def _system(options: argparse.Namespace) -> AsyncIterator[tuple[Any, dict[str, Any]]]:
     """The actor system, and what runs workflows in it."""
-    settings = ActorSettings(metrics=True)  # agents get few messages: what it costs is not felt
+    settings = Settings(
+        actors=ActorSettings(metrics=True)
+    )  # agents get few messages: what it costs is not felt
     if options.ray is None:
-        async with ActorSystem(options.team, settings=settings) as local:
+        async with ActorSystem(options.team, settings=settings.actors) as local:
             yield local, {"backend": InProcessBackend(), "serving": InProcessServing()}
         return
     # it takes seconds, and those who run a team in one process need not have it
@@ -92,7 +94,7 @@ async def _system(options: argparse.Namespace) -> AsyncIterator[tuple[Any, dict[
 
     if options.ray:
         os.environ["RAY_ADDRESS"] = options.ray
-    async with RayActorSystem(options.team) as spread:
+    async with RayActorSystem(options.team, settings=settings) as spread:
         yield spread, {"backend": EmbeddedBackend(), "serving": ServeBackend()}
 
 
