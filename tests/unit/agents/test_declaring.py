@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # ships no types
@@ -45,9 +46,6 @@ from scanflow_actors.errors import InvalidTeamError
 from scanflow_actors.primitives import RunWorkflow
 from scanflow_actors.triggers import Misfire, every, on
 from tests.unit.agents.crew import Check, Checking as CheckingAgent, World, clock_of_loop, start
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOUR_S = 3600.0
 
@@ -267,6 +265,8 @@ def test_a_knowledge_base_on_servers_round_trips_and_holds_names_of_credentials_
         ),
     )
     assert team_from_spec(yaml.safe_load(yaml.safe_dump(team_to_spec(team)))) == team
+    guide = Path(__file__).parents[3] / "docs" / "how-to" / "keep-knowledge-on-servers.md"
+    assert ON_SERVERS[ON_SERVERS.index("knowledge:") : ON_SERVERS.index("agents:")] in guide.read_text()
 
 
 def test_a_declared_team_round_trips(tmp_path: Path) -> None:
