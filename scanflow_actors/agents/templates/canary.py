@@ -8,6 +8,7 @@ traffic, such as a fail-over, ends the trial.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,6 @@ from scanflow_actors.agents.templates.messages import MINUTELY, ChangeTraffic, P
 from scanflow_actors.triggers import Trigger, on
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from scanflow_actors.infrastructure.state import WorkflowState
 
 
@@ -75,7 +74,8 @@ class CanaryPlan:
     patience: int = 2
     """Times that an inconclusive share is measured anew before it is rolled back."""
     measure: Sensor | None = None
-    """States whose numbers the gates judge; None takes `Use` of the new version."""
+    """States whose numbers the gates judge; None takes `Use` of the new version. One that fails
+    or sees nothing could not measure."""
     executor: str = "executor"
 
     def __post_init__(self) -> None:
@@ -222,14 +222,22 @@ class _Look:
         if trial.phase is TrialPhase.ENDING:
             over = replace(trial, phase=TrialPhase.ROLLED_BACK)
             return Observation(state=_ended(state, over, "rolled back"))
-        measured = await sensed(self._measure(trial), sight)
-        if measured.is_nothing:
-            return Observation(state=None, watermark=measured.watermark, is_nothing=True)
-        trial = replace(trial, measurements=(*trial.measurements, _measurement(measured.state)))
-        return Observation(state=_ruled(self.config, state, trial), watermark=measured.watermark)
+        measurement, watermark = await self._measure(trial, sight)
+        if measurement is None:
+            return Observation(state=None, watermark=watermark, is_nothing=True)
+        trial = replace(trial, measurements=(*trial.measurements, measurement))
+        return Observation(state=_ruled(self.config, state, trial), watermark=watermark)
 
-    def _measure(self, trial: Trial) -> Sensor:
-        return self.config.measure or use_of(self.config.workflow, trial.candidate)
+    async def _measure(self, trial: Trial, sight: Sight) -> tuple[Measurement | None, Any]:
+        """A measurement, or None when a rate has only begun; and the watermark."""
+        own = self.config.measure
+        try:
+            seen = await sensed(own or use_of(self.config.workflow, trial.candidate), sight)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the judge counts it
+            return Measurement(error=f"{type(error).__name__}: {error}"), sight.watermark
+        if not seen.is_nothing:
+            return _measurement(seen.state), seen.watermark
+        return (None if own is None else Measurement(error="it saw nothing")), seen.watermark
 
 
 _EPSILON = 1e-9
@@ -239,7 +247,8 @@ def _measurement(state: Any) -> Measurement:
     """The numbers of a state; one without a request says nothing."""
     if getattr(state, "requests", None) == 0:
         return Measurement(error="it had no requests")
-    values = {each.name: getattr(state, each.name) for each in fields(state)}
+    is_mapping = isinstance(state, Mapping)
+    values = dict(state) if is_mapping else {each.name: getattr(state, each.name) for each in fields(state)}
     return Measurement(
         value={name: value for name, value in values.items() if isinstance(value, int | float)}
     )

@@ -88,6 +88,7 @@ class Place:
 
     folder: Path
     workflows: tuple[BatchWorkflow | OnlineWorkflow, ...]
+    backend: Any = field(default_factory=InProcessBackend)
     serving: Any = field(default_factory=InProcessServing)
     clock: Clock = field(default_factory=clock_of_loop)
     watch_every_s: float = 10.0
@@ -105,7 +106,7 @@ class Place:
     async def start(self, team: Team | None = None) -> None:
         """Start the infrastructure, and a team that hears its facts."""
         parts = Infrastructure(
-            backend=InProcessBackend(),
+            backend=self.backend,
             workflows=self.workflows,
             ledger=self.folder / "journal.db",
             knowledge=KnowledgeSettings.in_folder(self.folder),

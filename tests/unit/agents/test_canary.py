@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scanflow_actors.agents import Journal, Member, Team, at_most, greater_than
+from scanflow_actors.agents import Journal, Member, Observation, Sensor, Sight, Team, at_most, greater_than
 from scanflow_actors.agents.strategy import Call
 from scanflow_actors.agents.templates import (
     CanaryPlan,
@@ -20,6 +20,7 @@ from scanflow_actors.agents.templates import (
     StartCanary,
     TrialPhase,
 )
+from scanflow_actors.errors import MetricsError
 from scanflow_actors.infrastructure import ShowState
 from scanflow_actors.primitives import DeployWorkflow, UpdateWorkflowTraffic
 from scanflow_actors.workflows import Traffic
@@ -50,7 +51,7 @@ def _afresh() -> Iterator[None]:
 
 
 def team_of(place: Place, planner: type[Planner] = Planner, **parts: Any) -> Team:
-    planning = Planning(canary=PLAN, **parts)
+    planning = Planning(**{"canary": PLAN, **parts})
     return Team(
         members={
             "planner": Member(agent=planner, args=(planning,)),
@@ -157,6 +158,20 @@ async def test_a_version_that_cannot_be_measured_is_rolled_back(tmp_path: Path) 
         await asyncio.sleep(8 * 60)  # nobody asks
         assert phase(place) is TrialPhase.ROLLED_BACK
         assert "could not be measured 2 times in a row: it had no requests" in reasons(place)[-2]
+
+
+def unreachable(_sight: Sight) -> Observation:
+    raise MetricsError(source="prometheus", query="up", problem="cannot be reached")
+
+
+async def test_a_source_of_measurements_that_fails_is_counted_by_the_judge(tmp_path: Path) -> None:
+    async with Place(tmp_path, (online(1),)) as place:
+        plan = CanaryPlan(workflow="w", gates=(ERRORS,), measure=Sensor(read=unreachable))
+        await begin(place, team_of(place, canary=plan))
+        await shares(place, 4)
+        assert phase(place) is TrialPhase.ROLLED_BACK
+        assert reasons(place)[1].startswith("rolled back: errors: could not be measured 2 times in a row: ")
+        assert reasons(place)[1].endswith("cannot be reached")
 
 
 async def test_a_fail_over_ends_the_trial_and_is_not_undone(tmp_path: Path) -> None:
