@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -88,8 +87,7 @@ async def _sense(strategy: Strategy, memory: Memory, occasion: Occasion) -> Obse
         belief=occasion.belief,
         ask=occasion.ask,
     )
-    async with asyncio.timeout(occasion.sense_timeout_s):
-        return await sensed(strategy.sense, sight)
+    return await sensed(strategy.sense, sight, timeout_s=occasion.sense_timeout_s)
 
 
 def _decision(

@@ -93,12 +93,24 @@ class Sensor:
     """Class of its states, where it is known: constraints and actions are checked against its fields."""
 
 
-async def sensed(sensor: Sensor, sight: Sight) -> Observation:
-    """Read a sensor: off the event loop, unless it is quick."""
+async def sensed(sensor: Sensor, sight: Sight, *, timeout_s: float | None = None) -> Observation:
+    """Read a sensor: off the event loop, unless it is quick.
+
+    Args:
+        sensor: Which.
+        sight: What it may look at.
+        timeout_s: Seconds that it may take; None for no limit.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
     seen: Any = sensor.read(sight) if sensor.is_quick else None
-    if seen is None:
-        seen = await asyncio.to_thread(sensor.read, sight)
-    observation: Observation = await seen if inspect.isawaitable(seen) else seen
+    if isinstance(seen, Observation):
+        return seen  # a timer for what takes microseconds would cost more than the look
+    async with asyncio.timeout(timeout_s):
+        if seen is None:
+            seen = await asyncio.to_thread(sensor.read, sight)
+        observation: Observation = await seen if inspect.isawaitable(seen) else seen
     return observation
 
 
