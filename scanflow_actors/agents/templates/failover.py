@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scanflow_actors.agents.action import perform
-from scanflow_actors.agents.condition import at_least, at_most, equals, for_at_least_s, greater_than
+from scanflow_actors.agents.condition import at_least, at_most, for_at_least_s, greater_than
 from scanflow_actors.agents.running import NOTHING, ready_in, share_of, standing
 from scanflow_actors.agents.sensor import Observation, Sensor, Sight
 from scanflow_actors.agents.strategy import Strategy
@@ -49,6 +49,8 @@ class Redundancy:
     """Replicas that answer, of the service that has the fewest."""
     primary_missing: int
     """Replicas that there should be and that do not answer."""
+    backup_share: float
+    """1 when the backup stands in; another version that was promoted is none of ours."""
     backup_ready: int
 
 
@@ -70,7 +72,7 @@ def failing_over(config: FailOver) -> tuple[Strategy, ...]:
             name="fail_back",
             when=any_of(config.interval, on(ServiceRecovered)),
             sense=redundancy_of(config),
-            given=for_at_least_s(config.recovered_s, is_whole) & equals(0, of="primary_share"),
+            given=for_at_least_s(config.recovered_s, is_whole) & at_least(1, of="backup_share"),
             then=_all_to(config.workflow, config.primary),
             priority=config.priority,
         ),
@@ -95,6 +97,7 @@ def redundancy_of(config: FailOver) -> Sensor:
             primary_share=share_of(state, config.primary),
             primary_ready=primary.ready,
             primary_missing=primary.missing,
+            backup_share=share_of(state, config.backup),
             backup_ready=ready_in(state, config.backup),
         )
         return Observation(state=seen)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from scanflow_actors.infrastructure.state import WorkflowState
 
 OLD_S = 3600.0
-"""Seconds after which a failure is of the past: a planner that starts today does not repeat yesterday's."""
+"""Seconds after which what was to be done is of the past: a planner that starts today does not repeat
+yesterday's runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,10 @@ class MoreMemory:
     factor: float = 2.0
     interval: Trigger = field(default_factory=lambda: every(seconds=30))
     """Beside the fact, which comes at once, and may be lost."""
+
+    def __post_init__(self) -> None:
+        if self.factor <= 1:
+            raise ValueError(f"more memory needs a factor above 1; got {self.factor:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +147,12 @@ def failed_run_of(config: Retry) -> Sensor:
         history = _Runs(in_a_row)
         for noted in state.facts:
             history.take(noted)
-        if history.failed is None or state.is_changing or _is_old(history.failed_at_s, sight.now):
+        if history.failed is None or state.is_changing:
             return NOTHING
         failure, ended = history.failed
         due_s = history.failed_at_s + waits.wait_s(history.in_a_row - 1)
+        if _is_old(due_s, sight.now):
+            return NOTHING
         seen = FailedRun(
             generations=state.generations,
             executor=failure.failure.executor,

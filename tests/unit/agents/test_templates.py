@@ -33,6 +33,7 @@ from scanflow_actors.infrastructure import ShowState, WorkflowState
 from scanflow_actors.primitives import (
     DeployWorkflow,
     RunWorkflow,
+    UpdateWorkflowTraffic,
 )
 from scanflow_actors.triggers import on
 from scanflow_actors.workflows import BatchWorkflow, Executor as Step, Traffic
@@ -205,6 +206,17 @@ async def test_requests_go_to_the_backup_when_no_replica_is_ready_and_back_once_
         assert (len(acted(place, "fail_over")), len(acted(place, "fail_back"))) == (1, 1)
 
 
+async def test_a_version_that_was_promoted_keeps_its_requests(tmp_path: Path) -> None:
+    async with Place(tmp_path, (online(1),)) as place:
+        fail_over = FailOver(workflow="w", primary=1, backup=2, recovered_s=20)
+        await place.start(team_of(place, planner=planner(fail_over=fail_over)))
+        for version in (1, 2, 3):
+            await place.must(DeployWorkflow(workflow="w", definition=online(version)))
+        await place.must(UpdateWorkflowTraffic(workflow="w", traffic=Traffic(weights={3: 1})))
+        await asyncio.sleep(600)
+        assert await place.ask(3) == [3, 3, 3]
+
+
 async def test_without_a_backup_that_answers_the_requests_stay_where_they_are(tmp_path: Path) -> None:
     async with Place(tmp_path, (online(1),)) as place:
         fail_over = FailOver(workflow="w", primary=1, backup=2)
@@ -272,6 +284,24 @@ async def test_a_failed_run_is_tried_again_with_its_parameters_after_growing_wai
         await asyncio.sleep(2 * 3600)
         assert NOTED == [7]
         assert len(acted(place, "retry_run")) == 1
+
+
+async def test_a_wait_may_be_longer_than_an_hour_and_what_was_due_long_ago_is_let_be(tmp_path: Path) -> None:
+    place = Place(tmp_path, (batch("b", faulty),))
+    retry = Retry(workflow="b", delay_s=2 * 3600.0, max_delay_s=2 * 3600.0)
+    async with place:
+        await place.start(team_of(place, planner=planner(retry=retry)))
+        FAILURES.append(ValueError("a bug"))
+        await place.perform(RunWorkflow(workflow="b", parameters={"what": 7}))
+        await asyncio.sleep(2 * 3600 + 60)
+        assert NOTED == [7]
+        FAILURES.append(ValueError("a bug"))
+        await place.perform(RunWorkflow(workflow="b", parameters={"what": 8}))
+    await asyncio.sleep(24 * 3600)
+    async with place:
+        await place.start(team_of(place, planner=planner(retry=retry)))
+        await asyncio.sleep(3600)
+        assert NOTED == [7]
 
 
 async def test_what_keeps_failing_is_given_up_and_a_success_starts_the_count_anew(tmp_path: Path) -> None:
