@@ -21,7 +21,13 @@ from scanflow_actors.infrastructure.claim import Claims, ListClaims, Rules, Sett
 from scanflow_actors.infrastructure.court import Court
 from scanflow_actors.infrastructure.definitions import Definitions
 from scanflow_actors.infrastructure.fact_log import FactLog
-from scanflow_actors.infrastructure.facts import Fact, WorkflowAdvanced, WorkflowEnded, WorkflowStarted
+from scanflow_actors.infrastructure.facts import (
+    Fact,
+    WorkflowAdvanced,
+    WorkflowChanged,
+    WorkflowEnded,
+    WorkflowStarted,
+)
 from scanflow_actors.infrastructure.ledger import Ledger
 from scanflow_actors.infrastructure.look import Look
 from scanflow_actors.infrastructure.online_primitives import Deployments, OnlinePrimitives
@@ -88,6 +94,7 @@ class InfrastructureActor(Actor):
         self._parts = parts
         self._running: dict[str, asyncio.Future[Outcome]] = {}
         self._turns = Turns()
+        self._changed: list[WorkflowChanged] = []
 
     async def on_start(self, ctx: ActorContext) -> None:
         """Open the ledger, and take up what primitives have made of the workflows."""
@@ -166,7 +173,10 @@ class InfrastructureActor(Actor):
         if isinstance(admitted, Outcome):
             self._meters.count("scanflow_conflicts", rule=str(admitted.rule))
             return admitted
-        outcome = await self._in_turn(admitted)
+        try:
+            outcome = await self._in_turn(admitted)
+        finally:
+            self._tell_changes(message.primitive.workflow)
         if not outcome.is_success:
             await self._court.release(message.key)
         return outcome
@@ -203,6 +213,20 @@ class InfrastructureActor(Actor):
 
     def _tell(self, fact: Fact) -> None:
         self._facts.note(fact)
+        if isinstance(fact, WorkflowChanged):
+            self._changed.append(fact)
+        else:
+            self._spread(fact)
+
+    def _tell_changes(self, workflow: str) -> None:
+        """Tell of changes once none is being carried out: whoever looks then sees what has become of them."""
+        if not self._turns.is_busy(f"{workflow}/changes"):
+            told = [fact for fact in self._changed if fact.workflow == workflow]
+            self._changed = [fact for fact in self._changed if fact.workflow != workflow]
+            for fact in told:
+                self._spread(fact)
+
+    def _spread(self, fact: Fact) -> None:
         observer = self._parts.observer
         if observer is not None and isinstance(fact, (WorkflowStarted, WorkflowAdvanced, WorkflowEnded)):
             observer.tell(fact)
