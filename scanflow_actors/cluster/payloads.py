@@ -94,6 +94,10 @@ class Payloads:
         if isinstance(content, np.ndarray):
             self._note(content, content, ref)
 
+    def forget(self) -> None:
+        """Remember nothing: Ray may be another one than before."""
+        self._known.clear()
+
     def _note(self, owner: Any, content: np.ndarray[Any, Any], ref: Ref) -> None:
         place = _place(content)
         self._known[place] = (weak(owner, lambda _: self._known.pop(place, None)), ref)

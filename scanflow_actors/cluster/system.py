@@ -16,6 +16,7 @@ import ray
 from scanflow_actors.actors.observing.tree import Tree, tree_of
 from scanflow_actors.cluster.controller import Controller
 from scanflow_actors.cluster.observing import system_statistics
+from scanflow_actors.cluster.payloads import PAYLOADS
 from scanflow_actors.cluster.placement import Dedicated, Placement
 from scanflow_actors.errors import ActorNotFoundError
 from scanflow_actors.settings import Settings
@@ -80,6 +81,7 @@ class RayActorSystem:
         if not ray.is_initialized():
             await asyncio.to_thread(start_ray, self.settings)
             self._owns_ray = True
+        PAYLOADS.forget()
         self.uid = f"{self.name}-{os.urandom(6).hex()}"
         self._controller = Controller(self.uid, self.settings)
         await self._controller.open()

@@ -247,6 +247,8 @@ def test_the_same_array_is_put_once_while_it_lives_and_nobody_can_write_to_it() 
     ref: Any = payloads.put(buffer_of(array))
     assert ref == payloads.put(buffer_of(array))
     assert ray.get(ref).tobytes() == array.tobytes()
+    payloads.forget()
+    assert ref != payloads.put(buffer_of(array))
     del array, view
     gc.collect()
     assert len(payloads) == 0
