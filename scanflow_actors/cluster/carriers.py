@@ -34,8 +34,9 @@ TURNS = 4
 BATCH_BYTES = 1_000
 """Of a frame that brings more than a few messages."""
 
-TURNS_AFTER = 1
-"""Of the event loop, that such a call waits for a second frame of answers after the first."""
+TURNS_AFTER = 3
+"""Of the event loop, that such a call waits for one more frame of answers: an actor gives way between batches
+of 64 messages, and what it answers after that is one or two turns behind."""
 
 PATIENCE_S = 0.1
 """Seconds that it waits at most: a loop that is held up for so long has nothing ready."""

@@ -102,6 +102,7 @@ class Here:
         for name in names.split():
             self.push(name)
             await asyncio.sleep(0)
+            await asyncio.sleep(0)  # as an actor does between two batches
 
 
 async def test_a_frame_rides_home_on_a_call_that_waits() -> None:
