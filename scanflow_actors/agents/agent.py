@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from scanflow_actors.actors.actor import receive
 from scanflow_actors.actors.context import ActorContext
-from scanflow_actors.agents.acting import Acting, Step
+from scanflow_actors.agents.acting import NOTHING, Acting, Step
 from scanflow_actors.agents.alarms import Alarms, Wake
 from scanflow_actors.agents.control import (
     AgentStatus,
@@ -29,6 +29,7 @@ from scanflow_actors.agents.control import (
     status_of,
 )
 from scanflow_actors.agents.journal import Journal
+from scanflow_actors.agents.known import Known
 from scanflow_actors.agents.looking import Looked, Occasion, look
 from scanflow_actors.agents.memories import last_fire, recall
 from scanflow_actors.agents.page import MIND
@@ -66,6 +67,7 @@ class Agent(Acting):
         self._journal = await asyncio.to_thread(self.open_journal)
         self._opened.callback(self._journal.close)
         self._line = Line(self._journal.executor)
+        self._known = Known(self._journal, ctx)
         self._meters = ctx.meters
         self._ask = partial(ctx.find(INFRASTRUCTURE).ask, timeout_s=self.charge.settings.sense_timeout_s)
         settings = self.charge.knowledge
@@ -112,8 +114,9 @@ class Agent(Acting):
         steps: list[Step] = []
         try:
             for name in fired:
+                had = await self._had(call, name)
                 async with self.turn_of(name):
-                    await self._take(call, self._strategies.get(name), steps)
+                    await self._take(call, self._strategies.get(name), steps, had=had)
         finally:
             await self.settle(steps, ctx)
         return Accepted(is_new=any(step.is_new for step in steps))
@@ -124,7 +127,7 @@ class Agent(Acting):
         key = f"{type(fact).__name__}-{uuid4().hex}"
         await self._called(Call(message=fact, key=key, trace=key), ctx)
 
-    async def _take(self, call: Call, strategy: Strategy | None, steps: list[Step]) -> None:
+    async def _take(self, call: Call, strategy: Strategy | None, steps: list[Step], *, had: bool) -> None:
         """Let one strategy step; a call that it has had before only waits until that one is written."""
         if self._mind.is_paused:
             raise StrategyFailedError(f"{self.charge.name} is paused; resume it, or ask later")
@@ -132,7 +135,7 @@ class Agent(Acting):
             raise StrategyFailedError(f"{self.charge.name} has other strategies by now; ask again")
         memory, now = self._memories[strategy.name], self.charge.clock.now()
         decision_id = f"{self.charge.name}/{strategy.name}/{call.key}"
-        if call.key in memory.calls or self._knows(memory, decision_id):
+        if had or call.key in memory.calls:
             steps.append(Step(None, self._line.flush(), is_new=False))
             return
         if is_quarantined(memory, now):
@@ -146,12 +149,12 @@ class Agent(Acting):
         else:
             self._remember(strategy, memory, steps)
 
-    def _knows(self, memory: Memory, decision_id: str) -> bool:
-        """Whether a call was decided on so long ago that its key is not remembered any more.
-
-        A look into an index takes microseconds, and less than handing it to a thread.
-        """
-        return len(memory.calls) == CALLS_KEPT and self._journal.knows(decision_id)
+    async def _had(self, call: Call, strategy: str) -> bool:
+        """Whether a strategy has had this call before; the journal knows those that are long past."""
+        calls = self._memories.get(strategy, NOTHING).calls
+        if call.key in calls or len(calls) < CALLS_KEPT:
+            return call.key in calls
+        return await self._known.has(f"{self.charge.name}/{strategy}/{call.key}")
 
     @receive(concurrent=1000)
     async def _woken(self, wake: Wake, ctx: ActorContext) -> None:

@@ -146,8 +146,13 @@ class Journal:
 
     def knows(self, decision: str) -> bool:
         """Whether this decision has been made."""
-        query = "select 1 from entry where decision = ? and kind = 'decision'"
-        return self._one(query, decision) is not None
+        return decision in self.known((decision,))
+
+    def known(self, decisions: tuple[str, ...]) -> set[str]:
+        """Which of these decisions have been made."""
+        marks = ", ".join("?" * len(decisions))
+        query = f"select decision from entry where kind = 'decision' and decision in ({marks})"  # noqa: S608 - marks only
+        return {decision for (decision,) in self._all(query, *decisions)}
 
     def pending(self, agent: str | None = None) -> tuple[Decision, ...]:
         """Decisions whose effects were not concluded, the earliest first; of one agent or of all."""
