@@ -1,8 +1,8 @@
 """What a batch workflow costs: 100 steps that do nothing, ours beside the same DAG written on Ray tasks.
 
-``python benchmarks/workflows.py [CASE]`` prints one line of JSON a case, or for one: seconds a run, and
-steps per second, the median of several runs in one process. The DAG: 10 chains of 10 steps, each needs the
-one before it.
+``python benchmarks/workflows.py`` runs both in turn, many times, in one process, and prints one JSON object:
+the median seconds of one run of each, and the median of the ratios of neighbours, so that a noisy minute hits
+both. The DAG: 10 chains of 10 steps, each needs the one before it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import statistics
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from scanflow_actors.workflows import BatchWorkflow, Executor
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-CHAINS, LENGTH, RUNS = 10, 10, 7
+CHAINS, LENGTH, RUNS, WARM = 10, 10, 25, 3
 
 
 def nothing(before: int = 0) -> int:
@@ -45,21 +44,24 @@ def step(chain: int, number: int) -> Executor:
     return Executor(name=f"{chain}-{number}", run=nothing, needs=needs)
 
 
-async def ours() -> int:
-    """The DAG as a workflow, on the embedded backend."""
+def defined() -> BatchWorkflow:
+    """The DAG as a workflow."""
     steps = [step(chain, number) for chain in range(CHAINS) for number in range(LENGTH)]
     ends = {f"c{chain}": f"{chain}-{LENGTH - 1}" for chain in range(CHAINS)}
     end = Executor(name="last", run=last, needs=ends)
-    workflow = BatchWorkflow(name="dag", executors=(*steps, end), result="last")
-    result: int = await EmbeddedBackend().run_workflow(
+    return BatchWorkflow(name="dag", executors=(*steps, end), result="last")
+
+
+async def ours(backend: EmbeddedBackend, workflow: BatchWorkflow) -> int:
+    """A run of the workflow, on the embedded backend."""
+    result: int = await backend.run_workflow(
         Order(key="run", workflow=workflow, parameters={}, report=lambda _: None)
     )
     return result
 
 
-async def ray_tasks() -> int:
+async def ray_tasks(one: Any, end: Any) -> int:
     """The DAG by hand: all tasks submitted at once, Ray resolves what they need."""
-    one, end = ray.remote(nothing), ray.remote(last)
     ends: dict[str, Any] = {}
     for chain in range(CHAINS):
         ref: Any = one.remote()
@@ -70,27 +72,36 @@ async def ray_tasks() -> int:
     return result
 
 
-CASES: dict[str, Callable[[], Awaitable[int]]] = {"ours": ours, "ray tasks": ray_tasks}
+async def timed(case: Callable[[], Awaitable[int]]) -> float:
+    """Seconds of one run."""
+    begin = time.perf_counter()
+    assert await case() == CHAINS * LENGTH
+    return time.perf_counter() - begin
 
 
-async def measure(case: str) -> dict[str, float]:
-    """The median of several runs, after one that starts the workers."""
-    spent = []
-    for _ in range(RUNS + 1):
-        begin = time.perf_counter()
-        assert await CASES[case]() == CHAINS * LENGTH
-        spent.append(time.perf_counter() - begin)
-    run_s = statistics.median(spent[1:])
-    return {"run_s": run_s, "steps_per_s": (CHAINS * LENGTH + 1) / run_s}
+async def measure() -> dict[str, float]:
+    """Both in turn, after some runs that start the workers."""
+    backend, workflow, one, end = EmbeddedBackend(), defined(), ray.remote(nothing), ray.remote(last)
+    pairs = [
+        (await timed(lambda: ours(backend, workflow)), await timed(lambda: ray_tasks(one, end)))
+        for _ in range(WARM + RUNS)
+    ][WARM:]
+    return {
+        "ours_s": statistics.median(mine for mine, _ in pairs),
+        "ray_tasks_s": statistics.median(theirs for _, theirs in pairs),
+        "ratio": statistics.median(mine / theirs for mine, theirs in pairs),
+        "ms_per_step_more": statistics.median(mine - theirs for mine, theirs in pairs)
+        * 1e3
+        / (CHAINS * LENGTH),
+    }
 
 
 def main() -> None:
-    """Measure one case."""
+    """Measure on a Ray of our own."""
     os.environ.update(RAY_ENVIRONMENT)
     options = {"num_cpus": 2, "object_store_memory": 128 * 2**20, "include_dashboard": False}
     ray.init(log_to_driver=False, logging_level=logging.ERROR, _node_ip_address="127.0.0.1", **options)
-    for case in sys.argv[1:] or CASES:
-        print(json.dumps({"case": case, **asyncio.run(measure(case))}))
+    print(json.dumps(asyncio.run(measure())))
 
 
 if __name__ == "__main__":

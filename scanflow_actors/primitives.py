@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from scanflow_actors.workflows.batch import BatchWorkflow
+    from scanflow_actors.workflows.container import Container
     from scanflow_actors.workflows.executor import Affinity, Resources
     from scanflow_actors.workflows.online import OnlineWorkflow
     from scanflow_actors.workflows.service import Scaling
@@ -120,7 +121,7 @@ class StopExecutor(_OnExecutor):
 class UpgradeExecutor(_OnExecutor):
     """upgradeExecutor(): another function or other options; it runs again, then what needs it. `Changed`."""
 
-    run: Callable[..., Any] | None = None
+    run: Callable[..., Any] | Container | None = None
     """The new function; None keeps the present one."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Argument → value; those that are not named keep theirs."""

@@ -67,3 +67,18 @@ def whoami(given: list[Any]) -> list[dict[str, Any]]:
     context: Any = ray.get_runtime_context()
     cpus = context.get_assigned_resources().get("CPU", 0)
     return [{"pid": os.getpid(), "cpus": cpus, "batch": len(given)} for _ in given]
+
+
+def where(given: Any) -> str:
+    """Answer by the node that the replica is on."""
+    del given
+    return ray.get_runtime_context().get_node_id()
+
+
+def busy(given: Any) -> int:
+    """Use a core for a while, and answer by the replica's process."""
+    del given
+    until_s = time.process_time() + 0.02
+    while time.process_time() < until_s:
+        pass
+    return os.getpid()

@@ -15,6 +15,7 @@ from scanflow_actors.infrastructure import (
     InfrastructureActor,
     ServiceDegraded,
     ServiceRecovered,
+    ServiceSlow,
     ServiceUnavailable,
     Subscription,
     WorkflowAdvanced,
@@ -41,7 +42,7 @@ S = TypeVar("S", bound="Site")
 _KEYS = itertools.count()
 
 
-TOLD = (ExecutorFailed, WorkflowChanged, ServiceUnavailable, ServiceDegraded, ServiceRecovered)
+TOLD = (ExecutorFailed, WorkflowChanged, ServiceUnavailable, ServiceDegraded, ServiceRecovered, ServiceSlow)
 
 
 class Facts:
@@ -81,7 +82,8 @@ class Recorder(Actor):
         | WorkflowChanged
         | ServiceUnavailable
         | ServiceDegraded
-        | ServiceRecovered,
+        | ServiceRecovered
+        | ServiceSlow,
     ) -> None:
         self._facts.all.append(fact)
         self._facts.changed.set()

@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -113,12 +114,35 @@ def crash() -> None:
     os.abort()
 
 
+def print_and_die() -> None:
+    print("so far so good")  # noqa: T201 - is to be found in the log
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def print_and_hang() -> None:
+    print("so far so good")  # noqa: T201 - as above
+    signal.pause()
+
+
 def allocate(size_bytes: int) -> int:
     return len(bytearray(size_bytes))
 
 
+def hoard(at_most_bytes: int) -> int:
+    """Take memory piece by piece, and hold it."""
+    held: list[bytes] = []
+    while len(held) * 2**26 < at_most_bytes:
+        held.append(b"x" * 2**26)
+        time.sleep(0.05)  # so that Ray's monitor can look
+    return len(held)
+
+
 def environment(name: str) -> str:
     return os.environ.get(name, "")
+
+
+def length_of(name: str) -> int:
+    return len(os.environ[name])
 
 
 def numbers(count: int) -> list[int]:

@@ -103,7 +103,7 @@ async def answers(ask: Any) -> dict[str, int]:
 
 def ask_by_http(text: str) -> tuple[int, Any]:
     """Ask as any client would."""
-    request = Request(f"http://127.0.0.1:8000/{NAME}", data=json.dumps(text).encode())
+    request = Request(f"http://127.0.0.1:8000/{NAME}/ask", data=json.dumps(text).encode())
     with urlopen(request) as response:  # noqa: S310 - our own address
         return int(response.headers["x-scanflow-version"]), json.load(response)
 

@@ -33,7 +33,7 @@ from scanflow_actors.infrastructure.look import Look
 from scanflow_actors.infrastructure.online_primitives import Deployments, OnlinePrimitives
 from scanflow_actors.infrastructure.state import ShowState, WorkflowState
 from scanflow_actors.infrastructure.turns import Turns
-from scanflow_actors.infrastructure.watch import watch
+from scanflow_actors.infrastructure.watch import watch, watch_latency
 from scanflow_actors.primitives import Outcome, Perform, RunWorkflow
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from scanflow_actors.workflows.online import OnlineWorkflow
 
 _log = logging.getLogger(__name__)
+
+LOOKS_AT_LATENCY = 5
+"""Looks at how services are, for each at how slow they are: one request may be slow, some are a state."""
 
 NAME = "infrastructure"
 """The name that agents find it by."""
@@ -115,6 +118,8 @@ class InfrastructureActor(Actor):
         self._online = OnlinePrimitives(parts.serving, definitions, deployments, self._tell)
         if parts.serving is not None:
             ctx.run(watch(parts.serving, self._tell, every_s=parts.watch_every_s), name="watch")
+            every_s = LOOKS_AT_LATENCY * parts.watch_every_s
+            ctx.run(watch_latency(parts.serving, self._tell, every_s=every_s), name="watch latency")
 
     async def on_stop(self, ctx: ActorContext) -> None:
         """Close the ledger."""

@@ -72,8 +72,9 @@ class Dispatch:
         try:
             async with asyncio.timeout(self._bound_s):
                 answer = await self._asks[version](given)
-        except Exception:
-            self._count(version, loop.time() - start_s, is_failure=True)
+        except Exception as error:
+            is_late = isinstance(error, TimeoutError)
+            self._count(version, loop.time() - start_s, is_failure=True, is_late=is_late)
             raise
         else:
             self._count(version, loop.time() - start_s, is_failure=False)
@@ -83,9 +84,9 @@ class Dispatch:
             async with self._ended:
                 self._ended.notify_all()
 
-    def _count(self, version: int, latency_s: float, *, is_failure: bool) -> None:
+    def _count(self, version: int, latency_s: float, *, is_failure: bool, is_late: bool = False) -> None:
         known = self.usage.get(version, Usage())
-        self.usage[version] = known.with_request(latency_s, is_failure=is_failure)
+        self.usage[version] = known.with_request(latency_s, is_failure=is_failure, is_late=is_late)
 
     async def drained(self, version: int) -> None:
         """Wait until no request is under way in a version."""

@@ -127,6 +127,18 @@ class ServiceRecovered(_OfService):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSlow:
+    """Fact: a version has begun to break its latency bound, for one request in twenty or more."""
+
+    workflow: str
+    version: int
+    requests: int
+    """Since the last look."""
+    late: int
+    """Those of them that took longer than the bound."""
+
+
 Fact = (
     WorkflowStarted
     | WorkflowAdvanced
@@ -136,4 +148,5 @@ Fact = (
     | ServiceUnavailable
     | ServiceDegraded
     | ServiceRecovered
+    | ServiceSlow
 )

@@ -14,8 +14,8 @@ from scanflow_actors.infrastructure.facts import FailureReason
 from scanflow_actors.infrastructure.node import Code, answer
 from scanflow_actors.infrastructure.places import Places
 from scanflow_actors.infrastructure.runs import BatchRuns
-from scanflow_actors.infrastructure.serving import ServiceState
-from scanflow_actors.infrastructure.work import work
+from scanflow_actors.infrastructure.serving import ServiceState, bound_s
+from scanflow_actors.infrastructure.work import Job, work
 from scanflow_actors.workflows.service import Scaling
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class _Threads:
             try:
                 async with asyncio.timeout(executor.timeout_s):
                     report, result = await asyncio.to_thread(
-                        work, executor, call.arguments, self._cache, is_alone=False
+                        work, Job.of(executor), call.arguments, self._cache, is_alone=False
                     )
             except TimeoutError as error:
                 raise timed_out(call) from error
@@ -73,13 +73,13 @@ class _Threads:
         return handle
 
 
-def timed_out(call: Call) -> ExecutorFailedError:
-    """The failure of a call that took too long."""
+def timed_out(call: Call, log: str = "") -> ExecutorFailedError:
+    """The failure of a call that took too long, with what it had printed."""
     return ExecutorFailedError(
         executor=call.executor.name,
         reason=FailureReason.TIMEOUT.value,
         message=f"it had not ended after {call.executor.timeout_s:g} s",
-        log="",
+        log=log,
     )
 
 
@@ -131,10 +131,11 @@ class InProcessServing:
         self._workflows.pop((workflow, version), None)
         self._codes.pop((workflow, version), None)
 
-    async def route(self, workflow: str, traffic: Traffic, latency_bound_s: float) -> str:
+    async def route(self, workflow: str, traffic: Traffic, versions: Mapping[int, OnlineWorkflow]) -> str:
         """Let requests go by these shares."""
         asks = {version: self._entries[workflow, version] for version in traffic.versions}
-        self._fronts.setdefault(workflow, Dispatch()).set(traffic, asks, latency_bound_s)
+        front = self._fronts.setdefault(workflow, Dispatch())
+        front.set(traffic, asks, bound_s(traffic, versions))
         return f"inprocess:{workflow}"
 
     async def close(self, workflow: str) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def merged(one: Primitive, other: Primitive) -> Primitive | None:
     """Make one primitive that both would be content with.
 
-    Replicas: the larger number; resources: the larger request, each; affinity: the union, unless two labels
-    contradict each other.
+    Replicas: the larger number, of the same service or version; resources: the larger request, each;
+    affinity: the union, unless two labels contradict each other.
 
     Returns:
         None when the aspect has no rule, or the two cannot both be had.
@@ -32,7 +32,10 @@ def _replicas(one: Any, other: Any) -> Any:
     numbers = (getattr(one, name), getattr(other, name))
     if not all(isinstance(number, int) for number in numbers):
         return None  # two thresholds have no larger one
-    return replace(one, **{name: max(numbers)})
+    larger = max(numbers)
+    if replace(one, **{name: larger}) != replace(other, **{name: larger}):
+        return None  # of different services, or versions
+    return replace(one, **{name: larger})
 
 
 def _resources(one: Any, other: Any) -> Any:

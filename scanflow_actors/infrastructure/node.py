@@ -8,6 +8,7 @@ import inspect
 import os
 from typing import TYPE_CHECKING, Any
 
+from scanflow_actors.workflows.container import function_of
 from scanflow_actors.workflows.executor import Secret
 from scanflow_actors.workflows.service import Kind
 
@@ -26,12 +27,13 @@ class Code:
         for name, value in service.environment.items():
             os.environ[name] = value.value() if isinstance(value, Secret) else value
         self._target: Any
-        if inspect.isclass(service.run):
-            self._target = service.run(**service.options)
+        run = function_of("?", f"service {service.name!r}", service.run)
+        if inspect.isclass(run):
+            self._target = run(**service.options)
             self._is_async = inspect.iscoroutinefunction(type(self._target).__call__)
         else:
-            self._target = functools.partial(service.run, **service.options)
-            self._is_async = inspect.iscoroutinefunction(service.run)
+            self._target = functools.partial(run, **service.options)
+            self._is_async = inspect.iscoroutinefunction(run)
 
     async def __call__(self, given: Any) -> Any:
         """Call it with one input, or with a list where the service takes batches."""

@@ -202,8 +202,7 @@ class OnlinePrimitives:
         await self._routed(name, before.versions, traffic)
 
     async def _routed(self, name: str, versions: Mapping[int, OnlineWorkflow], traffic: Traffic) -> None:
-        bound_s = max(versions[version].latency_bound_s for version in traffic.versions)
-        address = await self._serving.route(name, traffic, bound_s)
+        address = await self._serving.route(name, traffic, versions)
         await self._deployments.keep(name, Deployment(versions=versions, traffic=traffic, address=address))
 
     # ------------------------------------------------------------------ looking up

@@ -21,6 +21,8 @@ class Places:
         Args:
             capacity: Sum of the weights (logical CPUs) that run at once, > 0.
         """
+        self.spare = 0.0
+        """Weight beyond the capacity that is given too; may be changed at any time."""
         self._capacity = capacity
         self._free = capacity
         self._waiting: list[tuple[int, int, float, asyncio.Future[None]]] = []
@@ -48,7 +50,7 @@ class Places:
             _, _, weight, turn = self._waiting[0]
             if turn.done():
                 heapq.heappop(self._waiting)
-            elif weight <= self._free + 1e-9:
+            elif weight <= self._free + self.spare + 1e-9:
                 heapq.heappop(self._waiting)
                 self._free -= weight
                 turn.set_result(None)

@@ -78,6 +78,11 @@ class BatchRun:
         self._order = order
         self._launcher = launcher
         self._steps = {executor.name: _Step() for executor in order.workflow.executors}
+        self._done: set[str] = set()
+        self._look_at = set(self._steps)
+        """Those that may have become ready; looking at all each time costs more than their work."""
+        self._feeds = _feeds(order.workflow)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._moved = asyncio.Event()
         self._changing = 0
         self._failure: WorkflowFailedError | WorkflowStoppedError | None = None
@@ -152,7 +157,9 @@ class BatchRun:
         with self._change():
             await self._end(*(before.keys() - after.keys()))
             self.workflow = workflow
+            self._feeds = _feeds(workflow)
             self._steps = {name: self._steps.get(name) or _Step() for name in after}
+            self._done &= after.keys()
             return await self._renew(
                 {
                     name
@@ -168,6 +175,7 @@ class BatchRun:
         await self._end(*anew)
         for name in anew:
             self._steps[name] = _Step()
+        self._done.difference_update(anew)
         return tuple(sorted(anew))
 
     @contextlib.contextmanager
@@ -178,6 +186,7 @@ class BatchRun:
             yield
         finally:
             self._changing -= 1
+            self._look_at.update(self._steps)
             self._moved.set()
 
     # ------------------------------------------------------------------ how it goes on
@@ -187,14 +196,22 @@ class BatchRun:
         ready = [
             executor
             for executor in self.workflow.executors
-            if self._steps[executor.name].state is State.PENDING
-            and all(self._steps[source].state is State.DONE for source in executor.needs.values())
+            if executor.name in self._look_at
+            and self._steps[executor.name].state is State.PENDING
+            and self._done.issuperset(executor.needs.values())
         ]
+        self._look_at.clear()
         for executor in sorted(ready, key=lambda each: -each.priority):
             step = self._steps[executor.name]
             step.state = State.RUNNING
             step.task = asyncio.create_task(self._carry_out(executor, step), name=executor.name)
-        return any(step.state is State.RUNNING for step in self._steps.values())
+            self._tasks.add(step.task)
+            step.task.add_done_callback(self._ended)
+        return bool(self._tasks)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._moved.set()
 
     async def _carry_out(self, executor: Executor, step: _Step) -> None:
         try:
@@ -206,9 +223,10 @@ class BatchRun:
             self._fail(executor, step, f"{type(error).__name__}: {error}", error)
         else:
             step.state = State.DONE
-            done = sum(each.state is State.DONE for each in self._steps.values())
-            self._order.report(StepDone(executor=executor.name, done=done, total=len(self._steps)))
-        self._moved.set()
+            self._done.add(executor.name)
+            self._look_at.update(self._feeds[executor.name])
+            done = StepDone(executor=executor.name, done=len(self._done), total=len(self._steps))
+            self._order.report(done)
 
     def _fail(self, executor: Executor, step: _Step, reason: str, cause: Exception) -> None:
         step.state = State.FAILED
@@ -279,6 +297,15 @@ def _failed(
         attempt=attempt,
         retry_in_s=retry_in_s,
     )
+
+
+def _feeds(workflow: BatchWorkflow) -> dict[str, list[str]]:
+    """By executor, those that need it directly."""
+    feeds: dict[str, list[str]] = {executor.name: [] for executor in workflow.executors}
+    for executor in workflow.executors:
+        for source in executor.needs.values():
+            feeds[source].append(executor.name)
+    return feeds
 
 
 def _does_other(before: Executor, after: Executor) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.infrastructure.run import BatchRun, Launcher
 from scanflow_actors.infrastructure.state import RunState
+from scanflow_actors.workflows.container import function_of
 
 if TYPE_CHECKING:
     from scanflow_actors.infrastructure.backend import Order
@@ -27,6 +28,7 @@ class BatchRuns:
 
     async def run_workflow(self, order: Order) -> Any:
         """Run a workflow to its end."""
+        _check(order.workflow)
         run = self._runs[order.key] = BatchRun(order, self._launcher)
         try:
             return await run.result()
@@ -41,6 +43,7 @@ class BatchRuns:
 
     async def upgrade_workflow(self, workflow: BatchWorkflow) -> dict[str, tuple[str, ...]]:
         """Let the running runs go on by another definition."""
+        _check(workflow)
         runs = self._of(workflow.name)
         for run in runs:
             workflow.check_parameters(run.parameters)
@@ -57,3 +60,9 @@ class BatchRuns:
     async def runs(self, workflow: str) -> tuple[RunState, ...]:
         """Where the runs under way stand."""
         return tuple(RunState(key=run.key, executors=run.states()) for run in self._of(workflow))
+
+
+def _check(workflow: BatchWorkflow) -> None:
+    """Refuse containers before anything runs: a launcher calls functions."""
+    for executor in workflow.executors:
+        function_of(workflow.name, f"executor {executor.name!r}", executor.run)

@@ -36,8 +36,13 @@ class Serving(Protocol):
     async def delete(self, workflow: str, version: int) -> None:
         """Take a version away, once no request is under way in it."""
 
-    async def route(self, workflow: str, traffic: Traffic, latency_bound_s: float) -> str:
+    async def route(self, workflow: str, traffic: Traffic, versions: Mapping[int, OnlineWorkflow]) -> str:
         """Open the workflow's address, or change who answers there from now on.
+
+        Args:
+            workflow: Its name.
+            traffic: Which version gets which requests.
+            versions: All that are deployed.
 
         Returns:
             The address.
@@ -51,3 +56,8 @@ class Serving(Protocol):
 
     async def usage(self, workflow: str) -> Mapping[int, Usage]:
         """By version, what came of the requests to a workflow's address since it was opened."""
+
+
+def bound_s(traffic: Traffic, versions: Mapping[int, OnlineWorkflow]) -> float:
+    """Seconds for one request, whichever version gets it."""
+    return max(versions[version].latency_bound_s for version in traffic.versions)

@@ -18,6 +18,8 @@ class Usage:
     """Answered and failed ones, copies for a mirror too. Those whose client has gone away do not count."""
     failures: int = 0
     """Requests that a service raised for, or that took longer than the latency bound."""
+    late: int = 0
+    """Of the failures, those that took longer than the latency bound."""
     seconds: float = 0.0
     """Sum of all latencies."""
     buckets: tuple[int, ...] = (0,) * (len(BOUNDS_S) + 1)
@@ -28,6 +30,7 @@ class Usage:
         return Usage(
             requests=self.requests + other.requests,
             failures=self.failures + other.failures,
+            late=self.late + other.late,
             seconds=self.seconds + other.seconds,
             buckets=tuple(a + b for a, b in zip(self.buckets, other.buckets, strict=True)),
         )
@@ -39,16 +42,18 @@ class Usage:
         return Usage(
             requests=self.requests - before.requests,
             failures=self.failures - before.failures,
+            late=self.late - before.late,
             seconds=self.seconds - before.seconds,
             buckets=tuple(a - b for a, b in zip(self.buckets, before.buckets, strict=True)),
         )
 
-    def with_request(self, latency_s: float, *, is_failure: bool) -> Usage:
+    def with_request(self, latency_s: float, *, is_failure: bool, is_late: bool = False) -> Usage:
         """One request more."""
         at = bisect_left(BOUNDS_S, latency_s)
         return Usage(
             requests=self.requests + 1,
             failures=self.failures + is_failure,
+            late=self.late + is_late,
             seconds=self.seconds + latency_s,
             buckets=(*self.buckets[:at], self.buckets[at] + 1, *self.buckets[at + 1 :]),
         )

@@ -7,7 +7,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from scanflow_actors.errors import ServiceFailedError
-from scanflow_actors.infrastructure.facts import ServiceDegraded, ServiceRecovered, ServiceUnavailable
+from scanflow_actors.infrastructure.facts import (
+    ServiceDegraded,
+    ServiceRecovered,
+    ServiceSlow,
+    ServiceUnavailable,
+)
+from scanflow_actors.infrastructure.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +24,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _WELL = 2
+
+SLOW_SHARE = 0.05
+"""Share of requests that break the latency bound, from which on a version is slow."""
 
 Key = tuple[str, int, str]
 """Workflow, version, service."""
@@ -63,6 +72,41 @@ async def watch(serving: Serving, tell: Callable[[Fact], None], *, every_s: floa
                 tell(fact)
             before = {key: state for key, state in now.items() if key in before or _level(state) == _WELL}
         await asyncio.sleep(every_s)
+
+
+async def watch_latency(serving: Serving, tell: Callable[[Fact], None], *, every_s: float) -> None:
+    """Say, until cancelled, which versions have begun to be slow, from the first look on."""
+    before: dict[tuple[str, int], Usage] | None = None
+    slow: set[tuple[str, int]] = set()
+    while True:
+        try:
+            workflows = {workflow for workflow, _ in await serving.states()}
+            now = {
+                (name, version): usage
+                for name in workflows
+                for version, usage in (await serving.usage(name)).items()
+            }
+        except ServiceFailedError as error:
+            _log.warning("cannot see how much services are used: %s", error)
+        else:
+            facts = slowed(now if before is None else before, now)
+            for fact in facts:
+                if (fact.workflow, fact.version) not in slow:
+                    tell(fact)
+            slow, before = {(fact.workflow, fact.version) for fact in facts}, now
+        await asyncio.sleep(every_s)
+
+
+def slowed(
+    before: Mapping[tuple[str, int], Usage], now: Mapping[tuple[str, int], Usage]
+) -> tuple[ServiceSlow, ...]:
+    """Versions that were slow between two looks."""
+    added = {key: usage.since(before.get(key, Usage())) for key, usage in now.items()}
+    return tuple(
+        ServiceSlow(workflow=workflow, version=version, requests=usage.requests, late=usage.late)
+        for (workflow, version), usage in added.items()
+        if usage.late and usage.late >= SLOW_SHARE * usage.requests
+    )
 
 
 def _flat(states: Mapping[tuple[str, int], Mapping[str, ServiceState]]) -> dict[Key, ServiceState]:

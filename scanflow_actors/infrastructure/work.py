@@ -5,27 +5,40 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
-import io
 import os
 import pickle
 import resource
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import cloudpickle
 
 from scanflow_actors.infrastructure.facts import FailureReason
+from scanflow_actors.infrastructure.output import Output
+from scanflow_actors.workflows.container import function_of
 from scanflow_actors.workflows.executor import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from scanflow_actors.workflows.executor import Executor
 
-LOG_CHARS = 8_000
-"""Characters of an executor's output that are kept, from the end."""
+
+class Job(NamedTuple):
+    """What of an executor is of interest where it runs: a tuple, since one travels with each call."""
+
+    run: Callable[..., Any]
+    memory_bytes: int | None
+    environment: Mapping[str, str | Secret]
+    is_cached: bool
+
+    @classmethod
+    def of(cls, executor: Executor) -> Self:
+        """Take it from an executor, which has a function."""
+        run = function_of("?", f"executor {executor.name!r}", executor.run)
+        return cls(run, executor.memory_bytes, executor.environment, executor.is_cached)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,40 +52,48 @@ class Report:
 
 
 def work(
-    executor: Executor, arguments: Mapping[str, Any], cache: Path | None, *, is_alone: bool
+    job: Job,
+    arguments: Mapping[str, Any],
+    cache: Path | None,
+    *,
+    is_alone: bool,
+    copy: Callable[[], Path] | None = None,
 ) -> tuple[Report, Any]:
     """Call an executor's function.
 
     Args:
-        executor: Whose function.
+        job: Whose function, and how.
         arguments: All of them.
         cache: Folder of earlier results; None keeps none.
         is_alone: Whether it has the process to itself: only then can its output be caught, its
             memory bounded and its environment set.
+        copy: Names the file that its output is in while it runs, to be read when its process is killed.
 
     Returns:
         How it ended, and its result (None on failure).
     """
-    log = io.StringIO()
+    output = Output(copy)
     try:
         with contextlib.ExitStack() as stack:
             if is_alone:
-                stack.enter_context(contextlib.redirect_stdout(log))
-                stack.enter_context(contextlib.redirect_stderr(log))
-                stack.enter_context(_environment(executor.environment))
-                stack.enter_context(_bounded(executor.memory_bytes))
-            result = _cached(executor, arguments, cache)
+                stack.enter_context(contextlib.redirect_stdout(output))
+                stack.enter_context(contextlib.redirect_stderr(output))
+                if job.environment:
+                    stack.enter_context(_environment(job.environment))
+                if job.memory_bytes is not None:
+                    stack.enter_context(_bounded(job.memory_bytes))
+            result = _cached(job, arguments, cache)
     except MemoryError as error:
-        return _failed(FailureReason.OUT_OF_MEMORY, error, log), None
+        return _failed(FailureReason.OUT_OF_MEMORY, error, output), None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code: any error is its failure
-        return _failed(FailureReason.RAISED, error, log), None
-    return Report(log=log.getvalue()[-LOG_CHARS:]), result
+        return _failed(FailureReason.RAISED, error, output), None
+    return Report(log=output.end()), result
 
 
-def _failed(reason: FailureReason, error: BaseException, log: io.StringIO) -> Report:
+def _failed(reason: FailureReason, error: BaseException, output: Output) -> Report:
     trace = "".join(traceback.format_exception(error))
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Report(reason=reason, message=message, log=(log.getvalue() + trace)[-LOG_CHARS:])
+    return Report(reason=reason, message=message, log=output.end(more=trace))
 
 
 @contextlib.contextmanager
@@ -93,11 +114,8 @@ def _environment(variables: Mapping[str, str | Secret]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bounded(memory_bytes: int | None) -> Iterator[None]:
+def _bounded(memory_bytes: int) -> Iterator[None]:
     """Let the process allocate at most so many bytes more than it has now."""
-    if memory_bytes is None:
-        yield
-        return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     held = _private_bytes()
     resource.setrlimit(resource.RLIMIT_DATA, (held + memory_bytes, hard))
@@ -114,13 +132,13 @@ def _private_bytes() -> int:
     return 0
 
 
-def _cached(executor: Executor, arguments: Mapping[str, Any], cache: Path | None) -> Any:
-    if not executor.is_cached or cache is None:
-        return executor.run(**arguments)
-    entry = cache / f"{_digest(executor, arguments)}.pickle"
+def _cached(job: Job, arguments: Mapping[str, Any], cache: Path | None) -> Any:
+    if not job.is_cached or cache is None:
+        return job.run(**arguments)
+    entry = cache / f"{_digest(job, arguments)}.pickle"
     if entry.is_file():
         return pickle.loads(entry.read_bytes())
-    result = executor.run(**arguments)
+    result = job.run(**arguments)
     cache.mkdir(parents=True, exist_ok=True)
     fresh = entry.with_suffix(f".{os.getpid()}")
     fresh.write_bytes(cloudpickle.dumps(result))
@@ -128,13 +146,13 @@ def _cached(executor: Executor, arguments: Mapping[str, Any], cache: Path | None
     return result
 
 
-def _digest(executor: Executor, arguments: Mapping[str, Any]) -> str:
+def _digest(job: Job, arguments: Mapping[str, Any]) -> str:
     """Of the function, its source, and the content of its arguments. What it calls is not looked at."""
     try:
-        source = inspect.getsource(executor.run).encode()
+        source = inspect.getsource(job.run).encode()
     except (OSError, TypeError):  # no source: a builtin, or a callable object
-        source = cloudpickle.dumps(executor.run)
-    name = f"{executor.run.__module__}.{getattr(executor.run, '__qualname__', '')}".encode()
+        source = cloudpickle.dumps(job.run)
+    name = f"{job.run.__module__}.{getattr(job.run, '__qualname__', '')}".encode()
     digest = hashlib.sha256(name + source)
     for argument in sorted(arguments):
         digest.update(argument.encode())

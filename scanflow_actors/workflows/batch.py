@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.errors import InvalidWorkflowError
+from scanflow_actors.workflows.container import Container
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +59,8 @@ class BatchWorkflow:
                 raise self._invalid(place, f"argument {argument!r} comes from two sources; keep one")
         if executor.over is not None and executor.over not in given:
             raise self._invalid(place, f"over names {executor.over!r}, which is not one of {given}")
+        if isinstance(executor.run, Container):
+            return
         try:
             inspect.signature(executor.run).bind(**dict.fromkeys(given))
         except TypeError as error:

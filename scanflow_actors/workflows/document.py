@@ -9,7 +9,8 @@
       - {name: load, run: "shop.steps:load", takes: {day: day}}
       - {name: train, run: "shop.steps:train", needs: {rows: load}, retries: {limit: 2}}
 
-Fields that have their default are left out. Functions and classes are named by ``module:name``.
+Fields that have their default are left out. Functions and classes are named by ``module:name``; a
+container is written as ``run: {image: "shop/train:3", command: [python, train.py]}``.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from scanflow_actors.errors import InvalidWorkflowError
 from scanflow_actors.workflows.batch import BatchWorkflow
+from scanflow_actors.workflows.container import Container
 from scanflow_actors.workflows.executor import Affinity, Executor, Retries, Secret
 from scanflow_actors.workflows.online import OnlineWorkflow
 from scanflow_actors.workflows.search import Choice, Search, Span
-from scanflow_actors.workflows.service import Kind, Scaling, Service
+from scanflow_actors.workflows.service import Kind, ScaleBy, Scaling, Service
 
 Workflow = BatchWorkflow | OnlineWorkflow
 
@@ -61,17 +63,23 @@ class _Secret(_Part):
 class _Scaling(_Part):
     least: int = 1
     most: int = 1
-    requests_per_replica: float = 0
+    by: Literal["requests", "queries per second", "cpus"] = "requests"
+    per_replica: float = 0
     window_s: float = 0
     up_after_s: float = 0
     down_after_s: float = 0
+
+
+class _Container(_Part):
+    image: str
+    command: list[str] = []
 
 
 class _Means(_Part):
     """What executors and services have in common."""
 
     name: str
-    run: str
+    run: str | _Container
     options: dict[str, JsonValue] = {}
     num_cpus: float = 0
     num_gpus: float = 0
@@ -154,9 +162,9 @@ def from_document(document: Mapping[str, Any]) -> Workflow:
     try:
         checked = kind.model_validate(dict(document))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InvalidWorkflowError(workflow=name, place=place, problem=first["msg"]) from error
+        deepest = max(error.errors(), key=lambda each: len(each["loc"]))  # of alternatives, what was meant
+        place = ".".join(str(part) for part in deepest["loc"] if not str(part).startswith("_"))
+        raise InvalidWorkflowError(workflow=name, place=place, problem=deepest["msg"]) from error
     top = checked.given()
     del top["kind"]
     if isinstance(checked, _Batch):
@@ -172,11 +180,20 @@ def from_document(document: Mapping[str, Any]) -> Workflow:
 
 def _fields(workflow: str, place: str, part: _Means) -> dict[str, Any]:
     given = part.given()
-    given["run"] = _imported(workflow, f"{place}.run", part.run)
-    makers: dict[type[_Part], Any] = {_Retries: Retries, _Affinity: Affinity, _Scaling: Scaling}
+    if isinstance(part.run, str):
+        given["run"] = _imported(workflow, f"{place}.run", part.run)
+    makers: dict[type[_Part], Any] = {
+        _Retries: Retries,
+        _Affinity: Affinity,
+        _Scaling: Scaling,
+        _Container: Container,
+    }
     for name, value in given.items():
         if type(value) in makers:
-            given[name] = makers[type(value)](**_tuples(value.given()))
+            own = _tuples(value.given())
+            if "by" in own:
+                own["by"] = ScaleBy(own["by"])
+            given[name] = makers[type(value)](**own)
     if isinstance(given.get("search"), _Search):
         given["search"] = _search(given["search"])
     if "kind" in given:

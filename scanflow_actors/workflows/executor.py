@@ -12,6 +12,7 @@ from scanflow_actors.errors import DataNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from scanflow_actors.workflows.container import Container
     from scanflow_actors.workflows.search import Search
 
 
@@ -87,8 +88,8 @@ class Executor:
     """One step: a function, where its arguments come from, and what it needs to run."""
 
     name: str
-    run: Callable[..., Any]
-    """A function of a module that the workers can import."""
+    run: Callable[..., Any] | Container
+    """A function of a module that the workers can import; or a container, on Kubernetes only."""
     needs: Mapping[str, str] = field(default_factory=dict)
     """Argument → executor whose result it is."""
     takes: Mapping[str, str] = field(default_factory=dict)

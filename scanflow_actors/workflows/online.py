@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.errors import InvalidWorkflowError
+from scanflow_actors.workflows.container import Container
 from scanflow_actors.workflows.service import FEEDS, METRICS_INTERVAL_S, Scaling
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class OnlineWorkflow:
             bound = f"at least {least}" if most is None else f"{least} to {most}"
             raise self._invalid(place, f"a {service.kind.value} feeds {bound} services; this one {count}")
         self._check_numbers(service, place)
+        if isinstance(service.run, Container):
+            return
         try:
             if inspect.isclass(service.run):
                 inspect.signature(service.run).bind(**service.options)
@@ -75,6 +78,8 @@ class OnlineWorkflow:
             raise self._invalid(place, f"replicas: most {scaling.most} is below least {scaling.least}")
         if isinstance(scaling, Scaling) and scaling.window_s <= METRICS_INTERVAL_S:
             raise self._invalid(place, f"replicas: window_s must be above {METRICS_INTERVAL_S:g}")
+        if isinstance(scaling, Scaling) and scaling.per_replica <= 0:
+            raise self._invalid(place, f"replicas: per_replica must be above 0; got {scaling.per_replica:g}")
         for field, value, bound in (
             ("num_cpus", service.num_cpus, 0),
             ("num_gpus", service.num_gpus, 0),

@@ -11,6 +11,8 @@ from scanflow_actors.workflows.executor import Affinity, Secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from scanflow_actors.workflows.container import Container
+
 
 class Kind(Enum):
     """What a service does with what it gets, and which others it feeds."""
@@ -41,14 +43,25 @@ METRICS_INTERVAL_S = 10.0
 """Seconds between two measurements of the load."""
 
 
+class ScaleBy(Enum):
+    """What of a service's load is looked at."""
+
+    REQUESTS = "requests"
+    """Requests under way, those that wait too."""
+    QUERIES = "queries per second"
+    CPU = "cpus"
+    """Cores that the replicas' processes use."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
     """How many replicas there are, by the load: as many as keep each at its target."""
 
     least: int = 1
     most: int = 4
-    requests_per_replica: float = 2.0
-    """Requests that are under way in one replica, on average over the window."""
+    by: ScaleBy = ScaleBy.REQUESTS
+    per_replica: float = 2.0
+    """How much of it each replica gets, on average over the window; above 0."""
     window_s: float = 30.0
     """Seconds that the load is averaged over; above 10, how often it is measured."""
     up_after_s: float = 5.0
@@ -61,9 +74,9 @@ class Service:
     """One node: what it runs, whom it feeds, and what each of its replicas gets."""
 
     name: str
-    run: Callable[..., Any]
+    run: Callable[..., Any] | Container
     """A class of an importable module, made once in each replica with `options` and called with each input;
-    or a function, called with each input and `options`."""
+    or a function, called with each input and `options`; or a container, on Kubernetes only."""
     kind: Kind = Kind.MODEL
     feeds: tuple[str, ...] = ()
     """Names of the services that get what this one hands on."""

@@ -39,6 +39,11 @@ class Traffic:
         live = {version for version, weight in self.weights.items() if weight > 0}
         return frozenset({*live, *self.mirrors, *(rule.version for rule in self.rules)})
 
+    @property
+    def only(self) -> int | None:
+        """The version that gets all requests, where no other gets any, nor copies."""
+        return next(iter(self.versions)) if len(self.versions) == 1 and not self.mirrors else None
+
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
         return {

@@ -20,4 +20,6 @@ def test_executors_move_keep_apart_and_tell_of_a_lost_node_and_actors_talk_over_
         "is_success": False,
         "reason": "node lost",
         "talked": True,
+        "served on": "a",
+        "hoarded": "out of memory",
     }

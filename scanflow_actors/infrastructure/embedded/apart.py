@@ -36,10 +36,21 @@ def alive() -> frozenset[str]:
     return frozenset(str(node["NodeID"]) for node in _nodes() if node["Alive"])
 
 
+def resources() -> dict[str, dict[str, float]]:
+    """What each node that lives has in all, by its id. Blocks for a call to Ray."""
+    return {str(node["NodeID"]): dict(node["Resources"]) for node in _nodes() if node["Alive"]}
+
+
 def is_here(workflow: str, call: str) -> None:
     """Say that a call of a workflow runs on this node. Called where it runs."""
     node = ray.get_runtime_context().get_node_id()
     _put(f"{_WHERE}{workflow}/{call}".encode(), node.encode())
+
+
+def node_of(workflow: str, call: str) -> str | None:
+    """The node that a call runs on; None when it has not begun."""
+    node = _get(f"{_WHERE}{workflow}/{call}".encode())
+    return node.decode() if node is not None else None
 
 
 def is_gone(workflow: str, call: str) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -12,30 +15,37 @@ from ray.exceptions import (
     OutOfMemoryError,
     RayError,
     RayTaskError,
-    TaskCancelledError,
     TaskUnschedulableError,
     WorkerCrashedError,
 )
 
 from scanflow_actors.errors import ExecutorFailedError
-from scanflow_actors.infrastructure.embedded import apart, trials
+from scanflow_actors.infrastructure.embedded import apart
+from scanflow_actors.infrastructure.embedded.task import Ends, copy_of_output, read_output, submit
 from scanflow_actors.infrastructure.facts import FailureReason
 from scanflow_actors.infrastructure.inprocess import timed_out
+from scanflow_actors.infrastructure.output import left_behind
 from scanflow_actors.infrastructure.places import Places
 from scanflow_actors.infrastructure.runs import BatchRuns
-from scanflow_actors.infrastructure.search import pool
-from scanflow_actors.infrastructure.work import work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from scanflow_actors.infrastructure.run import Call
-    from scanflow_actors.infrastructure.work import Report
     from scanflow_actors.workflows.executor import Executor
 
 NODES_EVERY_S = 5.0
 """Seconds between two looks at how many nodes there are."""
+
+SHORT_S = 0.1
+"""Seconds; while calls are shorter, Ray gets more of them at once, so that its workers never wait for us."""
+
+LOG_TIMEOUT_S = 10.0
+"""Seconds to fetch, from another node, what a killed executor had printed."""
+
+MORE_SHORT = 8
+"""How many more for each CPU: a higher priority waits for them at most a second."""
 
 APART_POLL_S = 0.5
 """Seconds between two looks for a free node, while all are taken by those to be apart from."""
@@ -64,74 +74,117 @@ class EmbeddedBackend(BatchRuns):
         super().__init__(_RayTasks(cache))
 
 
-_Head = tuple["Executor", "Mapping[str, list[Any]]", "Path | None", "tuple[str, str | None]"]
-"""What a task gets beside its arguments, in one piece: Ray serialises each argument on its own."""
-
-
-@ray.remote(num_returns=2, max_retries=0)
-def _task(head: _Head, **arguments: Any) -> tuple[Any, Report]:
-    """What runs on the worker: two objects, so that the result need not move to be judged.
-
-    The report is last: where the result does not pickle, Ray stores an error for both.
-    """
-    executor, lists, cache, (workflow, mark) = head
-    if mark is not None:
-        apart.is_here(workflow, mark)
-    gathered = {name: ray.get(handles) for name, handles in lists.items()}
-    pool.TRIALS.set(trials.RayTrials)
-    report, result = work(executor, {**arguments, **gathered}, cache, is_alone=True)
-    return result, report
-
-
 class _RayTasks:
     """Each call a Ray task; a handle is the `ObjectRef` of its result, or a list of them."""
 
     def __init__(self, cache: Path | None) -> None:
         self._cache = cache
         self._made: Places | None = None
-        self._nodes = 1
-        self._counted_at = float("-inf")
+        self._uid = uuid.uuid4().hex
+        self._numbers = itertools.count()
+        self._ends_made: Ends | None = None
+        self._nodes: dict[str, dict[str, float]] = {}
+        self._looked_at = float("-inf")
 
     @property
     def _places(self) -> Places:
         if self._made is None:  # twice the CPUs: while one half runs, Ray can already place the next
-            self._made = Places(2 * max(1.0, float(_cluster_resources().get("CPU", 1))))
+            self._num_cpus = max(1.0, float(_cluster_resources().get("CPU", 1)))
+            self._made = Places(2 * self._num_cpus)
         return self._made
+
+    @property
+    def _ends(self) -> Ends:
+        if self._ends_made is None:
+            self._ends_made = Ends()
+        return self._ends_made
 
     async def launch(self, call: Call) -> Any:
         executor = call.executor
+        await self._check_fits(executor)
         async with self._places.place(executor.num_cpus, executor.priority):
             labels = await self._labels(call)
-            mark = uuid.uuid4().hex if self._nodes > 1 else None
-            result_ref, report_ref = self._submit(call, labels, mark)
-            try:
-                async with asyncio.timeout(executor.timeout_s):
-                    report: Report = await _value(report_ref)
-            except TimeoutError as error:
-                await _end(report_ref)
-                raise timed_out(call) from error
-            except asyncio.CancelledError:
-                await _end(report_ref)
-                raise
-            except RayError as error:
-                raise _failure(executor, error) from error
-            finally:
-                if mark is not None:
-                    apart.is_gone(call.workflow, mark)
-        if report.reason is not None:
+            began_s = time.monotonic()
+            result_ref, report = await self._carried_out(call, labels)
+            is_short = time.monotonic() - began_s < SHORT_S
+            self._places.spare = MORE_SHORT * self._num_cpus if is_short else 0
+        if report is not None:
             raise ExecutorFailedError(
                 executor=executor.name, reason=report.reason.value, message=report.message, log=report.log
             )
         return result_ref
 
+    async def _carried_out(self, call: Call, labels: dict[str, str]) -> tuple[Any, Any]:
+        token = f"{self._uid}-{next(self._numbers)}"
+        is_told = len(self._nodes) > 1
+        result_ref, report_ref = submit(call, token, self._cache, labels, is_told=is_told)
+        try:
+            async with asyncio.timeout(call.executor.timeout_s):
+                return result_ref, await self._ends.value(report_ref)
+        except TimeoutError as error:
+            await self._end(report_ref)
+            raise timed_out(call, await self._left_behind(call, token)) from error
+        except asyncio.CancelledError:
+            await self._end(report_ref)
+            raise
+        except RayError as error:
+            raise _failure(call.executor, error, await self._left_behind(call, token)) from error
+        finally:
+            if is_told:
+                apart.is_gone(call.workflow, token)
+
+    async def _end(self, ref: Any) -> None:
+        """Kill the process of a call, also where it hangs in native code, and wait until it is gone."""
+        ray.cancel(ref, force=True)
+        with contextlib.suppress(RayError):  # it has ended, in whatever way
+            await self._ends.value(ref)
+
+    async def _left_behind(self, call: Call, token: str) -> str:
+        """What a call had printed whose process is gone, from the node where it was."""
+        node = apart.node_of(call.workflow, token) if len(self._nodes) > 1 else None
+        if node is None or node == ray.get_runtime_context().get_node_id():
+            return await asyncio.to_thread(left_behind, copy_of_output(token))
+        try:
+            async with asyncio.timeout(LOG_TIMEOUT_S):
+                return str(await self._ends.value(read_output(token, node)))
+        except (TimeoutError, RayError):
+            return ""  # its node is gone too
+
+    async def _look(self, *, every_s: float) -> None:
+        """See which nodes there are, unless that was seen a moment ago."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._looked_at + every_s:
+            self._looked_at = now  # first: others that come meanwhile need not look too
+            self._nodes = await asyncio.to_thread(apart.resources)
+
+    async def _check_fits(self, executor: Executor) -> None:
+        """Fail at once where Ray would wait for ever, and with it all that waits for a place.
+
+        Raises:
+            ExecutorFailedError: It asks for more than any node has.
+        """
+        wanted = {
+            "CPU": executor.num_cpus,
+            "GPU": executor.num_gpus,
+            "memory": executor.memory_bytes or 0,
+        }
+        for every_s in (NODES_EVERY_S, 0.0):  # before it fails, look whether a node has come
+            await self._look(every_s=every_s)
+            if any(_has(node, wanted) for node in self._nodes.values()):
+                return
+        most = {name: max((node.get(name, 0) for node in self._nodes.values()), default=0) for name in wanted}
+        words = [f"{wanted[name]:g} of {most[name]:g} {name}" for name in wanted if wanted[name]]
+        raise ExecutorFailedError(
+            executor=executor.name,
+            reason=FailureReason.UNSCHEDULABLE.value,
+            message=f"no node has what it asks for: {', '.join(words)}",
+            log="",
+        )
+
     async def _labels(self, call: Call) -> dict[str, str]:
         """Wait until a node is allowed, and say which are."""
         affinity = call.executor.affinity
-        loop = asyncio.get_running_loop()
-        if loop.time() > self._counted_at + NODES_EVERY_S:
-            self._nodes = len(await asyncio.to_thread(apart.alive))
-            self._counted_at = loop.time()
-        if self._nodes == 1:
+        if len(self._nodes) == 1:
             return dict(affinity.labels)
         if affinity.apart_from:
             await asyncio.to_thread(apart.wish, call.workflow, affinity.apart_from)
@@ -141,46 +194,18 @@ class _RayTasks:
                 return apart.selector(affinity, avoid)
             await asyncio.sleep(APART_POLL_S)
 
-    def _submit(self, call: Call, labels: dict[str, str], mark: str | None) -> Any:
-        executor = call.executor
-        lists = {name: value for name, value in call.arguments.items() if _is_refs(value)}
-        arguments = {name: value for name, value in call.arguments.items() if name not in lists}
-        options = {
-            "name": f"{call.workflow}:{executor.name}",
-            "num_cpus": executor.num_cpus,
-            "num_gpus": executor.num_gpus,
-            "memory": executor.memory_bytes,
-            "label_selector": labels or None,
-        }
-        return _task.options(**options).remote(
-            (executor, lists, self._cache, (call.workflow, mark)), **arguments
-        )
-
     async def value(self, handle: Any) -> Any:
         if isinstance(handle, list):
-            return await asyncio.gather(*(_value(ref) for ref in handle))
-        return await _value(handle)
+            return await asyncio.gather(*(self._ends.value(ref) for ref in handle))
+        return await self._ends.value(handle)
 
 
-def _is_refs(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], ray.ObjectRef)
+def _has(node: dict[str, float], wanted: dict[str, float]) -> bool:
+    return all(node.get(name, 0) >= amount for name, amount in wanted.items())
 
 
-def _failure(executor: Executor, error: RayError) -> ExecutorFailedError:
+def _failure(executor: Executor, error: RayError, log: str) -> ExecutorFailedError:
     reasons = (reason for kind, reason in _REASONS if isinstance(error, kind))
     reason = next(reasons, FailureReason.CRASHED)
     message = f"{type(error).__name__}: {error}"
-    return ExecutorFailedError(executor=executor.name, reason=reason.value, message=message, log="")
-
-
-async def _end(ref: Any) -> None:
-    """Kill the process of a call, also where it hangs in native code, and wait until it is gone."""
-    ray.cancel(ref, force=True)
-    try:
-        await _value(ref)
-    except (TaskCancelledError, WorkerCrashedError):
-        return  # that is what was asked for
-
-
-async def _value(ref: Any) -> Any:
-    return await asyncio.wrap_future(ref.future())
+    return ExecutorFailedError(executor=executor.name, reason=reason.value, message=message, log=log)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from scanflow_actors.infrastructure.work import work
+from scanflow_actors.infrastructure.work import Job, work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @ray.remote(max_retries=0)
 def _trial(executor: Executor, fixed: Mapping[str, Any], searched: Mapping[str, Any]) -> tuple[Report, Any]:
-    return work(executor, {**fixed, **searched}, None, is_alone=True)
+    return work(Job.of(executor), {**fixed, **searched}, None, is_alone=True)
 
 
 class RayTrials:

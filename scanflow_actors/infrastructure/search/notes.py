@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanflow_actors.artifacts.lineage import Origin, code_version
 from scanflow_actors.artifacts.ref import ArtifactRef
+from scanflow_actors.workflows.container import function_of
 from scanflow_actors.workflows.search import Found, Score, Search
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ class Notes:
     def _register(self, run: RunRecord) -> int | None:
         if not self._search.model:
             return None
-        origin = Origin(data=tuple(_refs(self._fixed)), code=code_version(self._executor.run))
+        function = function_of("?", f"executor {self._executor.name!r}", self._executor.run)
+        origin = Origin(data=tuple(_refs(self._fixed)), code=code_version(function))
         scores = {"value": run.metrics["value"]}
         return self._knowledge.models.register(self._search.model, run, scores, origin=origin)
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from scanflow_actors.infrastructure.work import work
+from scanflow_actors.infrastructure.work import Job, work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ class ThreadTrials:
     def submit(self, searched: Mapping[str, Any]) -> Future[tuple[Report, Any]]:
         """Run a trial in a thread."""
         arguments = {**self._fixed, **searched}
-        return self._pool.submit(work, self._executor, arguments, None, is_alone=False)
+        return self._pool.submit(work, Job.of(self._executor), arguments, None, is_alone=False)
 
     def close(self) -> None:
         """Start no more."""

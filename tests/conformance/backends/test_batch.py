@@ -15,7 +15,7 @@ from scanflow_actors.infrastructure import (
     WorkflowStarted,
 )
 from scanflow_actors.primitives import RunWorkflow
-from scanflow_actors.workflows import BatchWorkflow, Executor, Retries
+from scanflow_actors.workflows import BatchWorkflow, Container, Executor, Retries, Secret
 from tests import steps
 
 if TYPE_CHECKING:
@@ -149,6 +149,19 @@ async def test_what_an_executor_printed_is_attached_to_its_failure(on_ray: Site)
 
 
 @pytest.mark.parametrize(
+    ("run", "fields"),
+    [(steps.print_and_die, {}), (steps.print_and_hang, {"timeout_s": 3.0})],
+    ids=["killed", "timed out"],
+)
+async def test_what_a_killed_executor_had_printed_is_attached_too(
+    on_ray: Site, run: Any, fields: dict[str, Any]
+) -> None:
+    await on_ray.start(single(run, **fields))
+    await on_ray.run("w", "run")
+    assert "so far so good" in (await on_ray.facts.has(ExecutorFailed, "run")).failure.log
+
+
+@pytest.mark.parametrize(
     ("run", "fields", "reason"),
     [
         (steps.crash, {}, FailureReason.CRASHED),
@@ -158,8 +171,9 @@ async def test_what_an_executor_printed_is_attached_to_its_failure(on_ray: Site)
             FailureReason.OUT_OF_MEMORY,
         ),
         (steps.unpicklable, {}, FailureReason.RAISED),
+        (steps.one, {"num_cpus": 1000}, FailureReason.UNSCHEDULABLE),
     ],
-    ids=["crash", "memory", "unpicklable"],
+    ids=["crash", "memory", "unpicklable", "larger than any node"],
 )
 async def test_each_way_to_fail_has_its_reason(
     on_ray: Site, run: Any, fields: dict[str, Any], reason: FailureReason
@@ -183,3 +197,26 @@ async def test_a_step_that_cannot_be_started_fails_and_nobody_waits_for_it(site:
     outcome = await site.run("w")
     assert not outcome.is_success
     assert "TypeError" in outcome.reason
+
+
+def written(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("ledger.db*"))
+
+
+async def test_a_container_is_refused_where_only_functions_run(site: Site) -> None:
+    image = Container(image="shop/train:3", command=("python", "train.py"))
+    await site.start(single(image))
+    reason = (await site.run("w")).reason
+    assert "executor 'only'" in reason
+    assert "'shop/train:3'" in reason
+    assert site.facts.of(WorkflowAdvanced) == []
+
+
+async def test_a_secret_is_read_where_the_executor_runs_and_written_nowhere(
+    on_ray: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("s3cr3t\n")
+    environment = {"TOKEN": Secret(file=str(tmp_path / "token"))}
+    await on_ray.start(single(steps.length_of, options={"name": "TOKEN"}, environment=environment))
+    assert (await on_ray.run("w")).result == len("s3cr3t")
+    assert b"s3cr3t" not in written(tmp_path)

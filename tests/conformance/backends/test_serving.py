@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from scanflow_actors.infrastructure import (
     InProcessBackend,
     InProcessServing,
     ServiceRecovered,
+    ServiceSlow,
     ServiceUnavailable,
 )
 from scanflow_actors.primitives import (
@@ -40,6 +42,8 @@ from scanflow_actors.workflows import (
     Kind,
     OnlineWorkflow,
     Resources,
+    ScaleBy,
+    Scaling,
     Service,
     Traffic,
 )
@@ -64,6 +68,10 @@ class Stall(Site):
     serving: ServeBackend | InProcessServing
     http: aiohttp.ClientSession
 
+    @property
+    def is_served(self) -> bool:
+        return not isinstance(self.serving, InProcessServing)
+
     async def must(self, primitive: Primitive) -> Deployed:
         outcome: Outcome = await self.perform(primitive)
         assert outcome.is_success, outcome.reason
@@ -74,7 +82,7 @@ class Stall(Site):
         """The status, the answer, and the version that gave it."""
         if isinstance(self.serving, InProcessServing):
             return await self._ask_here(self.serving, workflow, given, headers)
-        url = f"http://127.0.0.1:{self.serving.port}/{workflow}"
+        url = f"http://127.0.0.1:{self.serving.port}/{workflow}/ask"
         async with self.http.post(url, json=given, headers=headers) as response:
             is_json = response.content_type == "application/json"
             answer: Any = await response.json() if is_json else await response.text()
@@ -164,16 +172,21 @@ async def test_a_graph_answers_requests_follow_the_traffic_and_none_fails_in_an_
     assert (status, "TypeError" in answer) == (500, True)
     status, answer, _ = await stall.ask("t", 0)
     assert (status, "latency bound" in answer) == (504, True)
+    if stall.is_served:  # in one process the next look would be seconds away
+        assert (await stall.facts.has(ServiceSlow, "t")).late == 1
     deployed = await stall.must(DeployWorkflow(workflow="t", definition=second))
-    assert deployed.versions == (1, 2)
-    assert deployed.traffic == Traffic(weights={1: 1})
+    assert (deployed.versions, deployed.traffic) == ((1, 2), Traffic(weights={1: 1}))
     traffic = Traffic(weights={1: 80, 2: 20}, rules=(HeaderRule(header="x-tester", value="yes", version=2),))
     await stall.must(UpdateWorkflowTraffic(workflow="t", traffic=traffic))
-    answers = [await stall.ask("t", number) for number in range(1, 101)]
-    assert Counter(version for _, _, version in answers) == {"1": 80, "2": 20}
-    assert {version for _, _, version in [await stall.ask("t", 1, **{"x-tester": "yes"})]} == {"2"}
+    many = 100 if stall.is_served else 10_000  # `benchmarks/serving.py traffic` asks Serve ten thousand times
+    asking = [stall.ask("t", n % 50 + 1, **({} if n % 10 else {"x-tester": "yes"})) for n in range(many)]
+    answers = await asyncio.gather(*asking)
+    assert {version for _, _, version in answers[::10]} == {"2"}
+    dealt = Counter(version for n, (_, _, version) in enumerate(answers) if n % 10)
+    assert dealt == {"1": 72 * many // 100, "2": 18 * many // 100}
     usage = await stall.serving.usage("t")
-    assert (usage[1].requests, usage[1].failures, usage[2].requests) == (84, 2, 21)
+    counted = (usage[1].requests, usage[1].failures, usage[2].requests)
+    assert counted == (4 + 72 * many // 100, 2, 28 * many // 100)
     assert usage[1].seconds >= 1.0  # the one that never answered
     refused = await stall.perform(DeleteWorkflowInstance(workflow="t", version=2))
     assert "gets requests" in refused.reason
@@ -181,8 +194,8 @@ async def test_a_graph_answers_requests_follow_the_traffic_and_none_fails_in_an_
     await stall.must(UpdateWorkflowTraffic(workflow="t", traffic=mirrored))
     assert await stall.ask("t", 999) == (200, 999, "1")
     await stall.probe.hears("heard 999")
-    roll_back = await stall.must(UpdateWorkflowTraffic(workflow="t", traffic=Traffic(weights={1: 1})))
-    assert roll_back.traffic == Traffic(weights={1: 1})
+    back = Traffic(weights={1: 1})
+    assert (await stall.must(UpdateWorkflowTraffic(workflow="t", traffic=back))).traffic == back
     assert (await stall.must(DeleteWorkflowInstance(workflow="t", version=2))).versions == (1,)
     unknown = await stall.perform(UpdateWorkflowTraffic(workflow="t", traffic=Traffic(weights={2: 1})))
     assert "version 2 of 't' is not deployed; known: [1]" in unknown.reason
@@ -226,6 +239,28 @@ async def test_replicas_resources_and_affinity_of_services_that_answer_are_chang
     assert (first["cpus"], last["cpus"]) == (0, 0.5)
     healed = await stall.must(ApplyWorkflowInstance(workflow="r", version=1))
     assert healed.versions == (1,)
+
+
+@pytest.mark.parametrize("stall", ["embedded"], indirect=True)
+async def test_replicas_follow_a_threshold_and_share_the_requests(stall: Stall) -> None:
+    workflow = OnlineWorkflow(name="s", services=(service("model", services.busy),), entry="model")
+    await stall.start(workflow, serving=stall.serving)
+    await stall.must(DeployWorkflow(workflow="s"))
+    quick = Scaling(most=2, window_s=10.5, up_after_s=0, down_after_s=0)
+    for scaling in (
+        replace(quick, by=ScaleBy.QUERIES, per_replica=4.0),
+        replace(quick, by=ScaleBy.CPU, per_replica=0.15),
+    ):
+        await stall.must(UpdateWorkflowReplica(workflow="s", replicas=scaling))
+        async with stall.under_load("s") as answers, asyncio.timeout(120):
+            while len({pid for _, pid, _ in answers[-20:]}) < 2:
+                answers.append(await stall.ask("s", 1))
+        assert {status for status, _, _ in answers} == {200}
+        running = 2
+        async with asyncio.timeout(120):
+            while running > 1:
+                await asyncio.sleep(PACE_S)
+                running = (await stall.serving.states())["s", 1]["model"].running
 
 
 @pytest.mark.parametrize("stall", ["inprocess"], indirect=True)

@@ -13,13 +13,16 @@ from scanflow_actors.infrastructure.arbiter import Arbiter, released, thawed
 from scanflow_actors.infrastructure.claim import Answer, Claim, Mode, Rule, Rules, Standing
 from scanflow_actors.infrastructure.merging import merged
 from scanflow_actors.primitives import (
+    DuplicateWorkflowInstance,
     RunWorkflow,
     UpdateExecutorResource,
     UpdateWorkflowAffinity,
+    UpdateWorkflowReplica,
     UpdateWorkflowResource,
     UpgradeWorkflow,
 )
 from scanflow_actors.workflows.executor import Affinity, Resources
+from scanflow_actors.workflows.service import Scaling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,6 +120,17 @@ def test_resources_are_merged_to_the_larger_request_of_each() -> None:
     other = UpdateWorkflowResource(workflow="w", resources=Resources(num_cpus=1, num_gpus=1))
     expected = Resources(num_cpus=2, num_gpus=1, memory_bytes=10)
     assert merged(one, other) == UpdateWorkflowResource(workflow="w", resources=expected)
+
+
+def test_replicas_are_merged_to_the_larger_number_of_the_same_service() -> None:
+    def replicas(wanted: int | Scaling, service: str | None = None) -> UpdateWorkflowReplica:
+        return UpdateWorkflowReplica(workflow="w", replicas=wanted, service=service)
+
+    assert merged(replicas(2, "a"), replicas(3, "a")) == replicas(3, "a")
+    assert merged(replicas(2, "a"), replicas(3, "b")) is None
+    assert merged(replicas(2), replicas(Scaling())) is None
+    copies = [DuplicateWorkflowInstance(workflow="w", version=version, copies=2) for version in (1, 2)]
+    assert merged(*copies) is None
 
 
 def test_affinities_are_united_if_they_can_be() -> None:

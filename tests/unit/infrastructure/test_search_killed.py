@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scanflow_actors.artifacts import KnowledgeBase, KnowledgeSettings
 from scanflow_actors.infrastructure.search import searching
 from scanflow_actors.workflows import Executor, Found, Search, Span
+from scanflow_actors.workflows.container import function_of
 from tests import steps
 from tests.knowledge import MLFLOW_WARNINGS
 
@@ -34,7 +35,8 @@ def search_in(folder: Path, name: str) -> Found:
     search = Search(space={"x": Span(low=0, high=1)}, trials=5, parallel=1, seed=2)
     step = Executor(name="search", run=steps.two_then_kill, search=search)
     parameters = {"key": name, "knowledge": KnowledgeSettings.in_folder(folder)}
-    found: Found = searching(step, parameters).run(folder=str(tried))
+    run = function_of("w", "search", searching(step, parameters).run)
+    found: Found = run(folder=str(tried))
     return found
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from scanflow_actors.errors import ServiceFailedError
 from scanflow_actors.infrastructure import ServiceState
-from scanflow_actors.infrastructure.watch import noticed, watch
+from scanflow_actors.infrastructure.usage import Usage
+from scanflow_actors.infrastructure.watch import noticed, watch, watch_latency
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,3 +70,46 @@ async def test_a_service_that_starts_is_not_one_that_failed_and_no_word_is_no_ch
     await asyncio.sleep(1.5)
     task.cancel()
     assert [type(fact).__name__ for fact in facts] == ["ServiceUnavailable", "ServiceRecovered"]
+
+
+class Used:
+    """A workflow with one version, and what came of its requests at each look; at last for ever."""
+
+    def __init__(self, *looks: Usage | ServiceFailedError) -> None:
+        self._looks = list(looks)
+        self.is_over = asyncio.Event()
+
+    async def states(self) -> dict[tuple[str, int], Mapping[str, ServiceState]]:
+        return {("w", 1): {"model": state(2)}}
+
+    async def usage(self, workflow: str) -> dict[int, Usage]:
+        assert workflow == "w"
+        look = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+        if len(self._looks) == 1:
+            self.is_over.set()
+        if isinstance(look, ServiceFailedError):
+            raise look
+        return {1: look}
+
+
+def used(requests: int, late: int) -> Usage:
+    return Usage(requests=requests, failures=late, late=late)
+
+
+@pytest.mark.looptime
+async def test_a_version_that_begins_to_break_its_latency_bound_is_told_once() -> None:
+    serving: Any = Used(
+        used(10, 9),  # before the first look
+        used(110, 13),  # 4 in 100 are few
+        used(120, 14),
+        ServiceFailedError(workflow="*", problem="busy"),
+        used(130, 20),  # still
+        used(140, 20),
+        used(141, 21),
+    )
+    facts: list[Any] = []
+    task = asyncio.create_task(watch_latency(serving, facts.append, every_s=1.0))
+    await serving.is_over.wait()
+    await asyncio.sleep(1.5)
+    task.cancel()
+    assert [(fact.requests, fact.late) for fact in facts] == [(10, 1), (1, 1)]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from scanflow_actors.errors import InvalidWorkflowError
 from scanflow_actors.workflows import (
     Affinity,
     BatchWorkflow,
     Choice,
+    Container,
     Executor,
     Kind,
     OnlineWorkflow,
     Retries,
+    ScaleBy,
     Scaling,
     Search,
     Secret,
@@ -46,10 +49,12 @@ AFFINITIES = st.builds(
 )
 MEANS: dict[str, Any] = {
     "num_cpus": st.integers(0, 4) | POSITIVE,
+    "num_gpus": st.integers(0, 4) | POSITIVE,
     "memory_bytes": st.none() | st.integers(1, 2**40),
     "affinity": AFFINITIES,
     "environment": ENVIRONMENTS,
 }
+CONTAINERS = st.builds(Container, image=NAMES, command=st.lists(NAMES, max_size=2).map(tuple))
 SPANS = st.builds(
     lambda low, width, **kinds: Span(low=low, high=low + width, **kinds),
     low=st.floats(0.01, 100),
@@ -76,10 +81,13 @@ SEARCHING = st.builds(Executor, name=NAMES, run=st.just(steps.double), search=SE
 EXECUTORS = SEARCHING | st.builds(
     Executor,
     name=NAMES,
-    run=st.just(steps.double),
-    options=st.fixed_dictionaries({"number": VALUES}),
-    over=st.none() | st.just("number"),
-    retries=st.builds(Retries, limit=st.integers(0, 9), delay_s=POSITIVE),
+    run=st.just(steps.add) | CONTAINERS,
+    takes=st.fixed_dictionaries({"left": NAMES}),
+    options=st.fixed_dictionaries({"right": VALUES}),
+    over=st.sampled_from([None, "left", "right"]),
+    retries=st.builds(
+        Retries, limit=st.integers(0, 9), delay_s=POSITIVE, factor=POSITIVE, max_delay_s=POSITIVE
+    ),
     timeout_s=st.none() | POSITIVE,
     priority=st.integers(),
     is_cached=st.booleans(),
@@ -88,27 +96,60 @@ EXECUTORS = SEARCHING | st.builds(
 SERVICES = st.builds(
     Service,
     name=NAMES,
-    run=st.just(steps.double),
-    replicas=st.integers(1, 9) | st.builds(Scaling, least=st.integers(1, 4), most=st.integers(4, 9)),
+    run=st.just(steps.double) | CONTAINERS,
+    replicas=st.integers(1, 9)
+    | st.builds(
+        Scaling,
+        least=st.integers(1, 4),
+        most=st.integers(4, 9),
+        by=st.sampled_from(ScaleBy),
+        per_replica=POSITIVE,
+        window_s=st.floats(10.5, 1e6),
+        up_after_s=POSITIVE,
+        down_after_s=POSITIVE,
+    ),
+    max_ongoing=st.integers(1, 99),
     max_batch=st.integers(1, 9),
+    batch_wait_s=POSITIVE,
     **MEANS,
 )
-BATCHES = st.builds(
-    lambda name, executor: BatchWorkflow(name=name, executors=(executor,), result=executor.name),
-    NAMES,
-    EXECUTORS,
-)
+FEEDING = {
+    Kind.MODEL: 1,
+    Kind.TRANSFORMER: 1,
+    Kind.OUTPUT_TRANSFORMER: 1,
+    Kind.ROUTER: 2,
+    Kind.COMBINER: 2,
+}
+
+
+def needing(name: str, executor: Executor, last: str) -> BatchWorkflow:
+    """The executor, and one that needs it."""
+    needs = {"number": executor.name}
+    end = Executor(name=f"{executor.name} {last}", run=steps.double, needs=needs)
+    return BatchWorkflow(name=name, executors=(executor, end), result=end.name)
+
+
+def feeding(name: str, service: Service, kind: Kind, version: int, bound_s: float) -> OnlineWorkflow:
+    """A service of this kind, which feeds as many of the given as it must."""
+    fed = tuple(replace(service, name=f"{service.name} {number}") for number in range(FEEDING[kind]))
+    entry = Service(name=service.name, run=steps.double, kind=kind, feeds=tuple(each.name for each in fed))
+    return OnlineWorkflow(
+        name=name, services=(entry, *fed), entry=entry.name, version=version, latency_bound_s=bound_s
+    )
+
+
+BATCHES = st.builds(needing, NAMES, EXECUTORS, NAMES)
 ONLINES = st.builds(
-    lambda name, service, version, bound_s: OnlineWorkflow(
-        name=name, services=(service,), entry=service.name, version=version, latency_bound_s=bound_s
-    ),
+    feeding,
     NAMES,
     SERVICES,
+    st.sampled_from(Kind),
     st.integers(1, 99),
     POSITIVE,
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # beside others it may take long
 @given(BATCHES | ONLINES)
 def test_a_workflow_survives_json(workflow: BatchWorkflow | OnlineWorkflow) -> None:
     assert from_document(json.loads(json.dumps(to_document(workflow)))) == workflow
@@ -182,6 +223,7 @@ def batch(**fields: Any) -> dict[str, Any]:
         (batch(timeout_s="1"), ["executors.0.timeout_s", "number"]),
         (batch(retries={"limit": 1.5}), ["executors.0.retries.limit", "integer"]),
         (batch(run="tests.steps:nothing"), ["executors.0.run", "'tests.steps:nothing' cannot be imported"]),
+        (batch(run={"command": ["python"]}), ["executors.0.run.image", "required"]),
         (batch(run="one"), ["executors.0.run", "module:name"]),
         (batch(needs={"x": "z"}), ["executor 'a'", "'z'"]),
         (batch(search={"space": {"x": {"low": 1}}}), ["executors.0.search.space.x", "required"]),

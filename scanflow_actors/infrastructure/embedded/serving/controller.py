@@ -50,6 +50,19 @@ async def applications() -> Mapping[str, Any]:
     return (await _call(serve.status)).applications
 
 
+async def routes() -> dict[str, str | None]:
+    """All applications by name, with the address that each has."""
+    from ray.serve.context import _get_global_client  # noqa: PLC0415 - private, and Serve has no other
+
+    def look() -> dict[str, Any]:
+        client: Any = _get_global_client()
+        found: dict[str, Any] = client.get_serve_details()["applications"]
+        return found
+
+    found = await _call(look)
+    return {name: application["route_prefix"] for name, application in found.items()}
+
+
 async def told(name: str, method: str, *args: Any) -> list[Any]:
     """Have every replica of an application's entry carry out a method: their answers.
 
@@ -64,18 +77,23 @@ async def told(name: str, method: str, *args: Any) -> list[Any]:
     return answers
 
 
-async def run(make: Callable[[], Application], name: str, route_prefix: str | None) -> None:
-    """Deploy an application, and wait until it runs. Making its deployments is a call to Serve as well.
-
-    Raises:
-        ServiceFailedError: It did not come up; what Serve says of its deployments is in the problem.
-    """
+async def deploy(make: Callable[[], Application], name: str, route_prefix: str | None) -> None:
+    """Say what an application is to be, and do not wait. Making its deployments is a call to Serve too."""
 
     def start() -> None:
         target = RunTarget(target=make(), name=name, route_prefix=route_prefix)
         serve.run_many([target], wait_for_applications_running=False)
 
     await _call(start)
+
+
+async def run(make: Callable[[], Application], name: str, route_prefix: str | None) -> None:
+    """Deploy an application, and wait until it runs.
+
+    Raises:
+        ServiceFailedError: It did not come up; what Serve says of its deployments is in the problem.
+    """
+    await deploy(make, name, route_prefix)
     while True:
         application = (await applications()).get(name)
         if application is None:
