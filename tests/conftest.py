@@ -8,11 +8,18 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = ["tests.knowledge", "tests.postgres", "tests.seaweed"]
+
+
+settings.register_profile(
+    "ours", deadline=None
+)  # a busy machine is no error: nothing here asserts a duration
+settings.load_profile("ours")
 
 
 def pytest_configure() -> None:
