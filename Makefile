@@ -18,9 +18,9 @@ help: ## Show this list
 setup: $(STAMP) ## Make .venv and install the package with pinned versions
 
 # --without-pip and `pip --python`: Debian's python3 has no ensurepip unless python3-venv is there.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e '.[mnist,dev,services]'
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e '.[mnist,postgres,s3,search,services,dev]'
 	@touch $@
 
 services: ## Fetch the servers that tests use and no registry of Python has: Prometheus, from Debian
