@@ -137,10 +137,10 @@ def postgres(postgres_server: str) -> Iterator[str]:
 
 
 def end_connections(address: str) -> None:
-    """Have the server end all connections to a database, as when it is started again."""
+    """Have the server end all connections to a database, as when it is started again; they are gone then."""
     with contextlib.closing(psycopg2.connect(address)) as server, server.cursor() as cursor:
         cursor.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
+            "select pg_terminate_backend(pid, 30000) from pg_stat_activity"
             " where datname = current_database() and pid != pg_backend_pid()"
         )
 

@@ -117,13 +117,25 @@ async def test_a_store_that_fails_fails_the_receiver_and_its_asker_hears_why(
             await account.ask(Deposit(5))
 
 
-async def test_an_actor_goes_on_when_the_server_was_away_for_a_moment(postgres: str) -> None:
+async def test_an_actor_does_not_notice_that_the_server_has_ended_its_connection(postgres: str) -> None:
     async with a_system(postgres) as system:
         account = await system.spawn(Account, name="account", restart=FAST)
         await account.ask(Deposit(5))
         end_connections(postgres)
-        with pytest.raises(ActorFailedError, match="cannot write the store of actors"):
+        assert await account.ask(Deposit(7)) == 12
+        assert await account.ask(Deposit(1)) == 13
+
+
+async def test_an_actor_that_cannot_write_fails_and_goes_on_when_it_can(
+    database_address: str, database: Database
+) -> None:
+    async with a_system(database_address) as system:
+        account = await system.spawn(Account, name="account", restart=FAST)
+        await account.ask(Deposit(5))
+        database.change("alter table actor_state rename to hidden")
+        with pytest.raises(ActorFailedError, match="StorageError"):
             await account.ask(Deposit(7))
+        database.change("alter table hidden rename to actor_state")
         assert await account.ask(Deposit(1)) == 6
 
 
